@@ -1,0 +1,90 @@
+"""Who reads what the core does not: other formats by file ending, other schemas by their library.
+
+`lookup` is the one seam to the plugins: it is asked with the kind of an entry point group and a
+name in it, and gives the function that a plugin registered there.
+"""
+
+from __future__ import annotations
+
+from ..codes import CONFIG_FORMAT_UNKNOWN, CONFIG_SCHEMA_UNKNOWN, PLUGIN_NOT_FOUND
+from ..error import QiError
+from ..kinds import FORMAT, SCHEMA
+from ..result import failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from ..kinds import ReadsFormat, ReadsSchema
+    from ..result import Result
+
+__all__ = ["format_reader", "lookup", "schema_reader"]
+
+_EXTRAS: Final = {"pydantic": "qicore[pydantic]", "yaml": "qicore[yaml]", "yml": "qicore[yaml]"}
+
+
+def lookup(kind: str, name: str, /) -> Result[Any]:
+    """Give what a plugin registered under a kind and a name.
+
+    Errors:
+        PLUGIN_NOT_FOUND: none did.
+    """
+    extra = _EXTRAS.get(name)
+    return failure(
+        QiError.configuration(
+            PLUGIN_NOT_FOUND,
+            f"no plugin of the group qicore.{kind} is called {name!r}",
+            hint=f"pip install '{extra}'" if extra else None,
+        )
+    )
+
+
+def format_reader(name: str, file: str, /) -> Result[ReadsFormat]:
+    """Find who reads a format; the error names the file.
+
+    Errors:
+        CONFIG_FORMAT_UNKNOWN: nothing here reads it; the hint says which plugin does.
+    """
+    return lookup(FORMAT.name, name).map_error(lambda error: _unknown_format(name, file, error))
+
+
+def schema_reader(schema: type, /) -> Result[ReadsSchema]:
+    """Find who reads a schema that is no dataclass, by the top package of what it derives from.
+
+    Errors:
+        CONFIG_SCHEMA_UNKNOWN: nothing here reads it; the hint says which plugin does.
+    """
+    packages = [base.__module__.partition(".")[0] for base in schema.__mro__[1:]]
+    package = next((name for name in packages if name != "builtins"), None)
+    if package is None:
+        return failure(
+            QiError.configuration(
+                CONFIG_SCHEMA_UNKNOWN,
+                f"{schema.__name__} is no schema",
+                hint="make it a dataclass: @dataclass(frozen=True)",
+            )
+        )
+    return lookup(SCHEMA.name, package).map_error(
+        lambda error: QiError.configuration(
+            CONFIG_SCHEMA_UNKNOWN,
+            f"{schema.__name__} is a schema of {package}, which nothing here reads",
+            cause=error,
+            hint=error.hint or "the core reads dataclasses; a plugin of qicore.schema others",
+            package=package,
+        )
+    )
+
+
+def _unknown_format(name: str, file: str, error: QiError) -> QiError:
+    if file.endswith(".env"):
+        hint = f'read it with ConfigData.from_dotenv("{file}", "APP_")'
+    else:
+        hint = error.hint or "the core reads .toml and .json; a plugin of qicore.format others"
+    return QiError.configuration(
+        CONFIG_FORMAT_UNKNOWN,
+        f"{file} is in the format {name!r}, which nothing here reads",
+        cause=error,
+        hint=hint,
+        file=file,
+        format=name,
+    )

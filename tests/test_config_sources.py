@@ -1,0 +1,196 @@
+"""Objects, texts and files: what is read, what is refused, and how large it may be."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from qicore_core import QiError, failure, success
+from qicore_core.config import ConfigData, readers
+from qicore_core.config.sources import MAX_BYTES
+
+
+def nested(levels: int) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for _ in range(levels):
+        tree = {"a": tree}
+    return tree
+
+
+def error_of(text: str, format: str = "toml") -> QiError:
+    return ConfigData.from_string(text, format, "app").unwrap_error()
+
+
+def test_any_mapping_is_a_section_and_all_else_a_value() -> None:
+    class Tags(list[str]):
+        pass
+
+    values = {"a": MappingProxyType({"b": 1}), "kind": dict, "tags": Tags("x"), "set": {1}}
+    data = ConfigData.from_object(values).unwrap()
+    assert data.as_dict() == {"a": {"b": 1}, "kind": dict, "tags": ["x"], "set": {1}}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1], "object must hold a section of keys and values, got list"),
+        ({1: 2}, "a key is text, got 1 in the top"),
+        ({"a": {None: 2}}, "a key is text, got None in a"),
+    ],
+)
+def test_an_object_that_is_no_section_is_refused(values: Any, message: str) -> None:
+    error = ConfigData.from_object(values).unwrap_error()
+    assert (error.code, error.message) == ("CONFIG_TYPE_MISMATCH", message)
+
+
+def test_nesting_is_bounded() -> None:
+    assert ConfigData.from_object(nested(64)).unwrap().as_dict() == nested(64)
+    assert ConfigData.from_object(nested(66)).unwrap_error().code == "CONFIG_LIMIT_EXCEEDED"
+    circle: dict[str, Any] = {}
+    circle["a"] = [circle]
+    error = ConfigData.from_object(circle).unwrap_error()
+    assert error.message == "a[0].a[0]... is nested deeper than 64 levels"
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        pytest.param("a = " + "[" * 70 + "]" * 70, "toml", id="toml lists"),
+        pytest.param("a = " + "[" * 5000 + "]" * 5000, "toml", id="toml beyond the stack"),
+        pytest.param('{"a":' * 70 + "1" + "}" * 70, "json", id="json objects"),
+        pytest.param("[" * 200_000, "json", id="json beyond the stack"),
+        pytest.param("ok = 1\n" + ".".join("a" * 80_000) + " = 1", "toml", id="toml dotted key"),
+        pytest.param("[" + ' . "a"' * 70 + "]", "toml", id="toml quoted key"),
+    ],
+)
+def test_a_text_nested_too_deep_is_refused(text: str, format: str) -> None:
+    error = error_of(text, format)
+    assert error.code == "CONFIG_LIMIT_EXCEEDED"
+    assert "deeper than 64 levels" in error.message
+
+
+def test_many_dots_that_are_no_key_are_fine() -> None:
+    text = f"a = 'x{'.' * 100}'\nb = [{'1.5, ' * 100}]"
+    assert ConfigData.from_string(text, "toml").is_success()
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "place", "reason"),
+    [
+        ("a = 1\nb = = 2", "toml", (2, 5), "Invalid value"),
+        ("a = 1\nb = ", "toml", (2, 5), "Invalid value"),
+        ("a = 1\na = 2\n", "toml", (2, 6), "Cannot overwrite a value"),
+        ('{"a": 1,\n "b": }', "json", (2, 7), "Expecting value"),
+        ('{"a": {"b": 1,\n "b": 2}}', "json", (2, 2), "the key 'b' stands here again"),
+        ('{"\\u0061": 1, "a": 2}', "json", (1, 15), "the key 'a' stands here again"),
+    ],
+)
+def test_a_text_that_cannot_be_read_says_where(
+    text: str, format: str, place: tuple[int, int], reason: str
+) -> None:
+    error = error_of(text, format)
+    line, column = place
+    assert error.code == "CONFIG_PARSE_ERROR"
+    assert error.message == f"app:{line}:{column}: {reason}"
+    assert error.hint == f"mend line {line}"
+    assert dict(error.context) == {"file": "app", "line": line, "column": column}
+    assert error.cause is None  # a parser's error holds the whole document
+
+
+@pytest.mark.parametrize(("format", "sign"), [("toml", "a = {}"), ("json", '{{"a": {}}}')])
+def test_a_number_of_too_many_digits_is_a_parse_error(format: str, sign: str) -> None:
+    error = error_of(sign.format("9" * 5000), format)
+    assert error.code == "CONFIG_PARSE_ERROR"
+    assert dict(error.context) == {"file": "app"}
+
+
+def test_a_json_text_that_is_no_object_is_refused() -> None:
+    error = error_of("[1]", "json")
+    assert error.message == "app must hold a section of keys and values, got list"
+
+
+def test_the_ending_says_the_format_unless_it_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "app.TOML"
+    file.write_bytes(b"\xef\xbb\xbfa = 1")  # as some editors begin a file
+    assert ConfigData.from_file(file).unwrap().as_dict() == {"a": 1}
+    other = tmp_path / "settings"
+    other.write_text('{"a": 2}', encoding="utf-8")
+    assert ConfigData.from_file(str(other), "json").unwrap().as_dict() == {"a": 2}
+    assert ConfigData.from_file(other).unwrap_error().code == "CONFIG_FORMAT_UNKNOWN"
+
+
+def test_a_file_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "app.json"
+    file.write_text(json.dumps({"a": [1], "b": {"c": 2}}, indent=1), encoding="utf-8")
+    data = ConfigData.from_file(file).unwrap()
+    assert data.explain("b.c").won[0].place == f"{file}:6"
+    assert data.place_of(("a", 0)) == f"{file}:3"
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "file.toml/app.toml"])
+def test_a_missing_file_is_a_failure(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file.toml").touch()
+    error = ConfigData.from_file(tmp_path / name).unwrap_error()
+    assert error.code == "CONFIG_FILE_NOT_FOUND"
+    assert error.context["file"] == str(tmp_path / name)
+    assert str(tmp_path / name) in error.message
+    assert isinstance(error.cause, OSError)
+
+
+@pytest.mark.parametrize("name", ["", "nul\0.toml"])
+def test_what_is_no_readable_file_is_a_failure(tmp_path: Path, name: str) -> None:
+    error = ConfigData.from_file(os.path.join(tmp_path, name)).unwrap_error()
+    assert error.code == "CONFIG_FILE_UNREADABLE"
+
+
+def test_a_file_that_is_not_utf8_says_where(tmp_path: Path) -> None:
+    file = tmp_path / "app.toml"
+    file.write_bytes("a = 1\nb = 'é'".encode("latin-1"))
+    error = ConfigData.from_file(file).unwrap_error()
+    assert error.message == f"{file}:2:6: this is not UTF-8 text"
+
+
+def test_size_is_bounded(tmp_path: Path) -> None:
+    file = tmp_path / "app.toml"
+    file.write_bytes(b"#" * (MAX_BYTES + 1))
+    error = ConfigData.from_file(file).unwrap_error()
+    assert error.code == "CONFIG_LIMIT_EXCEEDED"
+    assert error.message == f"{file} is larger than 10 MiB"
+    assert error_of("#" * (MAX_BYTES + 1)).code == "CONFIG_LIMIT_EXCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("app.yaml", "pip install 'qicore[yaml]'"),
+        ("app.yml", "pip install 'qicore[yaml]'"),
+        ("app.ini", "the core reads .toml and .json; a plugin of qicore.format others"),
+        (".env", 'read it with ConfigData.from_dotenv("{file}", "APP_")'),
+    ],
+)
+def test_an_unknown_format_says_who_reads_it(tmp_path: Path, name: str, hint: str) -> None:
+    file = tmp_path / name
+    file.touch()
+    error = ConfigData.from_file(file).unwrap_error()
+    assert error.code == "CONFIG_FORMAT_UNKNOWN"
+    assert error.hint == hint.format(file=file)
+    assert error.context["file"] == str(file)
+
+
+def test_a_plugin_reads_other_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_lines(text: str) -> Any:
+        if not text:
+            return failure(QiError.configuration("CONFIG_PARSE_ERROR", "there is nothing"))
+        return success(dict(line.split(":") for line in text.splitlines()))
+
+    found = {("format", "lines"): success(read_lines)}
+    monkeypatch.setattr(readers, "lookup", lambda kind, name: found[kind, name])
+    data = ConfigData.from_string("a:1\nb:2", "LINES").unwrap()
+    assert data.as_dict() == {"a": "1", "b": "2"}
+    assert data.explain("b").won[0].place == "text"
+    assert error_of("", "lines").message == "there is nothing"
