@@ -1,0 +1,281 @@
+"""One call on its way through its policy.
+
+Deadline > [retry: budget > rate > bulkhead > breaker > attempt timeout > attempt]. There is one
+implementation for tasks and for threads: a synchronous call is the same coroutine, which then
+awaits nothing that waits and is driven to its end in one step, so that the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from ..codes import DEADLINE_EXCEEDED, RETRY_BUDGET_EXHAUSTED, TIMEOUT_ERROR
+from ..error import QiError
+from ..events import CallEvent, emit, is_listening
+from ..result import Failure, Success, failure
+from .deadline import Deadline, current
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any, Final, TypeAlias, TypeVar, final
+
+    from ..result import Result
+    from .clock import Timer
+    from .state import State
+
+    T = TypeVar("T")
+    Repeatable: TypeAlias = bool | Callable[[QiError], bool]
+else:
+    from ..lean import final
+
+__all__ = ["Call", "finish"]
+
+_FOREVER: Final = float("inf")
+
+
+@final
+class Call:
+    """What is called, and how far it got."""
+
+    __slots__ = (
+        "args", "attempts", "began", "deadline", "fn", "is_blocking", "is_told", "kwargs", "last",
+        "operation", "repeatable", "state", "timer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        state: State,
+        fn: Callable[..., Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, Any],
+        operation: str | None,
+        repeatable: Repeatable,
+        is_blocking: bool,
+    ) -> None:
+        self.state = state
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.operation = operation
+        self.repeatable = repeatable
+        self.is_blocking = is_blocking
+        self.is_told = is_listening()
+        self.began = state.now()
+        self.attempts = 0
+        self.last: QiError | None = None
+        self.deadline: Deadline | None = None
+        self.timer: Timer | None = None
+
+    async def run(self, timeout: float | None) -> Result[Any]:
+        """Make the call, in so many seconds or before the deadline that holds here, if earlier."""
+        if timeout is not None:
+            with Deadline(self.began + timeout, self.state.clock) as deadline:
+                result = await self._within(deadline)
+        else:
+            ambient = current.get()
+            result = await (self._tries() if ambient is None else self._within(ambient))
+        if self.is_told:
+            self._tell("call", self.began, _error_of(result), {"attempts": self.attempts})
+        return result
+
+    async def go_on(self, result: Result[Any], permit: int, began: float) -> Result[Any]:
+        """Take up a call whose first attempt, by the shortcut, was no success."""
+        self.began = began
+        self.attempts = 1
+        error, breaker = _error_of(result), self.state.breaker
+        assert breaker is not None  # noqa: S101  # the permit is its own
+        breaker.record(permit, error, self.state.now() - began)
+        return await self._tries(result)
+
+    async def _within(self, deadline: Deadline) -> Result[Any]:
+        self.deadline = deadline
+        remaining = deadline.remaining()
+        if remaining <= 0.0:
+            return failure(self._too_late())
+        if self.is_blocking or remaining == _FOREVER:  # nothing can cut a thread short
+            return await self._tries()
+        self.timer = timer = self.state.clock.timeout(remaining)
+        try:
+            async with timer:
+                return await self._tries()
+        except TimeoutError:
+            if not timer.expired():
+                raise
+        return failure(self._too_late())
+
+    async def _tries(self, result: Result[Any] | None = None) -> Result[Any]:
+        state = self.state
+        while True:
+            if result is None:
+                self.attempts += 1
+                since = state.now() if self.is_told else 0.0
+                result = await (self._admitted() if state.is_limited else self._guarded())
+                if self.is_told:
+                    self._tell("attempt", since, _error_of(result), {"attempt": self.attempts})
+            if not isinstance(result, Failure):
+                if state.budget is not None:
+                    state.budget.give(state.gain)
+                return result
+            wait = self._after(result)
+            if isinstance(wait, Failure):
+                return wait
+            if self.is_blocking:
+                state.clock.sleep_sync(wait)
+            else:
+                await state.clock.sleep(wait)
+            result = None
+
+    async def _admitted(self) -> Result[Any]:
+        """Wait for the rate, then for a place in the bulkhead."""
+        limiter, bulkhead = self.state.limiter, self.state.bulkhead
+        if limiter is not None:
+            turn = limiter.acquire_sync() if self.is_blocking else await limiter.acquire()
+            if not turn:
+                return turn
+        if bulkhead is None:
+            return await self._guarded()
+        place = bulkhead.acquire_sync() if self.is_blocking else await bulkhead.acquire()
+        if not place:
+            return place
+        try:
+            return await self._guarded()
+        finally:
+            bulkhead.release()
+
+    async def _guarded(self) -> Result[Any]:
+        """Make an attempt if the breaker lets it pass, and tell the breaker what came of it."""
+        state = self.state
+        breaker = state.breaker
+        permit, since = 0, 0.0
+        if breaker is not None:
+            granted = breaker.acquire()
+            if not granted:
+                return granted
+            permit, since = granted.value, state.now()
+        try:
+            if state.attempt_timeout is not None:
+                result = await self._timed(state.attempt_timeout)
+            else:
+                result = self.fn(*self.args, **self.kwargs)
+                if not self.is_blocking:
+                    result = await result
+            error = None if result.__class__ is Success else _error_of(result)
+        except BaseException as end:
+            if breaker is not None:
+                if isinstance(end, Exception) or not self._is_late():
+                    breaker.release(permit)  # a bug, or cancelled: no word on the service
+                else:  # cut short by the deadline: a service that hangs must not look healthy
+                    breaker.record(permit, self._too_late(), state.now() - since)
+            raise
+        if breaker is not None:
+            breaker.record(permit, error, state.now() - since)
+        return result  # type: ignore[no-any-return]  # _error_of looked
+
+    async def _timed(self, limit: float) -> Any:
+        clock = self.state.clock
+        with Deadline.after(limit, clock=clock):
+            if self.is_blocking:
+                return self.fn(*self.args, **self.kwargs)
+            timer = clock.timeout(limit)
+            try:
+                async with timer:
+                    return await self.fn(*self.args, **self.kwargs)
+            except TimeoutError:
+                if not timer.expired():
+                    raise
+        return failure(
+            QiError.timeout(
+                TIMEOUT_ERROR,
+                f"an attempt of {self._what()} took longer than {limit:g} s",
+                hint="find out why it is slow, or allow a longer attempt_timeout",
+                source=self.state.name,
+                attempt=self.attempts,
+            )
+        )
+
+    def _after(self, failed: Failure) -> float | Failure:
+        """Say how long to wait for the next attempt, or give the failure that ends the call."""
+        state, error = self.state, failed.error
+        self.last = error
+        wait = None
+        if state.retry is not None and (
+            self.repeatable if isinstance(self.repeatable, bool) else self.repeatable(error)
+        ):
+            remaining = None if self.deadline is None else self.deadline.remaining()
+            wait = state.retry.next_delay(error, self.attempts, remaining, state.random)
+        if wait is None:
+            return failed if self.attempts == 1 else failure(error.with_context(self._progress()))
+        if state.budget is not None and state.budget.take(state.cost) > 0.0:
+            return failure(self._unpaid(error))
+        if self.is_told:
+            self._tell("retry", self.began, error, {"attempt": self.attempts, "delay": wait})
+        return wait
+
+    def _is_late(self) -> bool:
+        if self.deadline is None:
+            return False
+        return self.deadline.expired or (self.timer is not None and self.timer.expired())
+
+    def _too_late(self) -> QiError:
+        return QiError.timeout(
+            DEADLINE_EXCEEDED,
+            f"{self._what()} was not done by its deadline",
+            cause=self.last,
+            hint="allow a longer timeout, or find out what took the time",
+            source=self.state.name,
+        ).with_context(self._progress())
+
+    def _unpaid(self, error: QiError) -> QiError:
+        return QiError.exhausted(
+            RETRY_BUDGET_EXHAUSTED,
+            f"{self._what()} failed and is not tried again: too many calls fail of late",
+            cause=error,
+            hint="find out why they fail; retries begin again by themselves as calls succeed",
+            retryable=False,  # what asks for this call would only add to the storm
+            source=self.state.name,
+        ).with_context(self._progress())
+
+    def _progress(self) -> dict[str, object]:
+        return {"attempts": self.attempts, "elapsed": self.state.now() - self.began}
+
+    def _what(self) -> str:
+        name, operation = self.state.name, self._named()
+        return name if operation in ("", name) else f"{name} {operation}"
+
+    def _named(self) -> str:
+        return self.operation or str(getattr(self.fn, "__name__", ""))
+
+    def _tell(
+        self, phase: str, since: float, error: QiError | None, fields: dict[str, object]
+    ) -> None:
+        state = self.state
+        if state.key is not None:
+            fields["key"] = str(state.key)
+        duration = state.now() - since
+        emit(CallEvent(state.name, self._named(), phase, duration, error, fields))
+
+
+def finish(course: Coroutine[Any, Any, T], /) -> T:
+    """Drive a coroutine that awaits nothing that waits to its end."""
+    try:
+        course.send(None)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    course.close()
+    raise RuntimeError("a synchronous call was about to wait")
+
+
+def _error_of(result: object) -> QiError | None:
+    """Give the error of a Failure and None for a Success; anything else is a bug."""
+    if isinstance(result, Failure):
+        return result.error
+    if isinstance(result, Success):
+        return None
+    close = getattr(result, "close", None)
+    if hasattr(result, "cr_frame") and close is not None:
+        close()  # or it would be reported as never awaited
+        raise TypeError("the function is async: use `await runner.run(...)`, not `call`")
+    raise TypeError(
+        f"a function with a policy returns a Result, got {type(result).__name__}: "
+        "return success(value), or decorate it with @do below the policy"
+    )

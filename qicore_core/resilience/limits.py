@@ -1,0 +1,276 @@
+"""How much at once, and how often: a bulkhead and a rate, for tasks and for threads.
+
+Both make callers wait, in the order in which they came, no longer than a bound and never past the
+deadline; who would wait longer gets a Failure instead. Neither knows what it guards.
+"""
+
+from __future__ import annotations
+
+from _thread import TIMEOUT_MAX, allocate_lock  # what threading has, without the cost of threading
+
+from ..codes import BULKHEAD_FULL, RATE_EXCEEDED
+from ..error import QiError
+from ..result import failure, success
+from .clock import SYSTEM_CLOCK
+from .deadline import Deadline
+from .tokens import TokenBucket
+from .value import Value, require
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable
+    from typing import Final, final
+
+    from ..result import Result
+    from .clock import Clock
+else:
+    from ..lean import final
+
+__all__ = ["Bulkhead", "Rate", "RateLimiter"]
+
+_MAX_WAIT: Final = 10.0
+_PASSED: Final = success()
+
+
+@final
+class Rate(Value):
+    """How often something may be done.
+
+    Args:
+        per_second: how often, over any longer time.
+        burst: how often at once after a pause; by default what a second brings, at least once.
+        max_wait: seconds that a caller waits for its turn at most; the deadline may make it less.
+    """
+
+    __slots__ = ("per_second", "burst", "max_wait")
+
+    per_second: float
+    burst: float
+    max_wait: float
+
+    def __init__(
+        self, per_second: float, *, burst: float | None = None, max_wait: float = _MAX_WAIT
+    ) -> None:
+        require(per_second > 0.0, "per_second is a positive number", per_second)
+        burst = max(1.0, per_second) if burst is None else burst
+        require(burst >= 1.0, "burst is at least 1", burst)
+        require(max_wait >= 0.0, "max_wait is a number of seconds, not negative", max_wait)
+        self._keep(per_second, burst, max_wait)
+
+
+@final
+class RateLimiter:
+    """A rate being kept. Share one between clients that share a quota; tasks and threads may mix.
+
+    >>> limiter = RateLimiter(Rate(1, burst=2, max_wait=0.0))
+    >>> [limiter.acquire_sync().is_success() for _ in range(3)]
+    [True, True, False]
+    """
+
+    __slots__ = ("name", "rate", "_clock", "_tokens")
+
+    def __init__(self, rate: Rate, *, name: str = "", clock: Clock = SYSTEM_CLOCK) -> None:
+        self.name = name
+        self.rate = rate
+        self._clock = clock
+        self._tokens = TokenBucket(rate.burst, rate.per_second, clock)
+
+    async def acquire(self) -> Result[None]:
+        """Wait for a turn in a task.
+
+        Errors:
+            RATE_EXCEEDED: the turn would come later than `max_wait` or the deadline; `retry_after`
+                says when.
+        """
+        wait, refused = self._turn()
+        if refused is None and wait > 0.0:
+            try:
+                await self._clock.sleep(wait)
+            except BaseException:  # cancelled: the turn goes to others
+                self._tokens.give(1.0)
+                raise
+        return _PASSED if refused is None else failure(refused)
+
+    def acquire_sync(self) -> Result[None]:
+        """Wait for a turn in a thread, as `acquire` does in a task."""
+        wait, refused = self._turn()
+        if refused is None and wait > 0.0:
+            self._clock.sleep_sync(wait)
+        return _PASSED if refused is None else failure(refused)
+
+    def _turn(self) -> tuple[float, QiError | None]:
+        limit = Deadline.within(self.rate.max_wait)
+        assert limit is not None  # noqa: S101  # max_wait is a number
+        wait = self._tokens.take(1.0, limit)
+        if wait <= limit:
+            return wait, None
+        return wait, QiError.rate_limited(
+            RATE_EXCEEDED,
+            f"more calls{_to(self.name)} than {self.rate.per_second:g} per second",
+            retry_after=wait,
+            hint="call less often, or allow a higher rate, a larger burst or a longer max_wait",
+            source=self.name or None,
+            waited_at_most=limit,
+        )
+
+    def __repr__(self) -> str:
+        return f"<RateLimiter{_to(self.name)} {self.rate!r}>"
+
+
+@final
+class Bulkhead:
+    """So many at once and no more. Tasks of any loop and threads may share one.
+
+    Args:
+        size: how many may be inside at once.
+        max_wait: seconds that a caller waits for a place at most; the deadline may make it less.
+        name: what it guards, for its errors.
+        clock: the time by which tasks wait; threads wait by the machine's.
+
+    Whoever acquired releases, in a `finally`; the place goes to the one who waits longest.
+    """
+
+    __slots__ = ("max_wait", "name", "size", "_clock", "_free", "_lock", "_waiting")
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        max_wait: float = _MAX_WAIT,
+        name: str = "",
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        require(size >= 1, "size is how many may be inside, at least 1", size)
+        require(max_wait >= 0.0, "max_wait is a number of seconds, not negative", max_wait)
+        self.name = name
+        self.size = size
+        self.max_wait = max_wait
+        self._clock = clock
+        self._free = size
+        self._lock = allocate_lock()
+        # How each waiter is told that a place is its own. A dict: some leave from the middle.
+        self._waiting: dict[Callable[[], object], None] = {}
+
+    @property
+    def free(self) -> int:
+        """How many places are free."""
+        return self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait."""
+        return len(self._waiting)
+
+    async def acquire(self) -> Result[None]:
+        """Wait for a place in a task.
+
+        Errors:
+            BULKHEAD_FULL: no place came free within `max_wait` or before the deadline.
+        """
+        if self._enter():
+            return _PASSED
+        limit = self._limit()
+        if limit <= 0.0:
+            return self._full(limit)
+        from asyncio import get_running_loop  # late: synchronous programs never load asyncio
+
+        loop = get_running_loop()
+        future = loop.create_future()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(_settle, future)
+
+        if self._enter(wake):
+            return _PASSED
+        timer = self._clock.timeout(limit)
+        try:
+            async with timer:
+                await future
+        except TimeoutError:  # the timer's own: nothing else in the block raises
+            return self._full(limit) if self._leave(wake) else _PASSED
+        except BaseException:  # cancelled; a place that came in the same moment goes on to the next
+            if not self._leave(wake):
+                self.release()
+            raise
+        return _PASSED
+
+    def acquire_sync(self) -> Result[None]:
+        """Wait for a place in a thread, as `acquire` does in a task."""
+        if self._enter():
+            return _PASSED
+        limit = self._limit()
+        if limit <= 0.0:
+            return self._full(limit)
+        gate = allocate_lock()
+        gate.acquire()
+        wake = gate.release
+        if self._enter(wake):
+            return _PASSED
+        try:
+            came = gate.acquire(timeout=min(limit, TIMEOUT_MAX))
+        except BaseException:  # interrupted, as above
+            if not self._leave(wake):
+                self.release()
+            raise
+        return self._full(limit) if not came and self._leave(wake) else _PASSED
+
+    def release(self) -> None:
+        """Give the place back, to the one who waits longest if any does."""
+        while True:
+            with self._lock:
+                wake = next(iter(self._waiting), None)
+                if wake is None:
+                    if self._free == self.size:
+                        raise RuntimeError(f"{self!r} was released more often than acquired")
+                    self._free += 1
+                    return
+                del self._waiting[wake]
+            try:
+                wake()
+            except RuntimeError:  # its event loop was closed: nobody is there
+                continue
+            return
+
+    def _enter(self, wake: Callable[[], object] | None = None) -> bool:
+        """Take a free place, or have `wake` called with the next one."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            if wake is not None:
+                self._waiting[wake] = None
+            return False
+
+    def _leave(self, wake: Callable[[], object]) -> bool:
+        """Wait no longer; False says that the place was handed over already."""
+        with self._lock:
+            return self._waiting.pop(wake, self) is None
+
+    def _limit(self) -> float:
+        limit = Deadline.within(self.max_wait)
+        assert limit is not None  # noqa: S101  # max_wait is a number
+        return limit
+
+    def _full(self, limit: float) -> Result[None]:
+        error = QiError.exhausted(
+            BULKHEAD_FULL,
+            f"all {self.size} places for calls{_to(self.name)} stayed taken",
+            hint="call less at once, or allow a larger bulkhead or a longer wait",
+            source=self.name or None,
+            waited=limit,
+            waiting=len(self._waiting),
+        )
+        return failure(error)
+
+    def __repr__(self) -> str:
+        return f"<Bulkhead{_to(self.name)} of {self.size}, {self._free} free>"
+
+
+def _settle(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _to(name: str) -> str:
+    return f" to {name}" if name else ""
