@@ -1,0 +1,87 @@
+"""The door: `open_llm("provider:model")` finds the provider and puts the client on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, Secret, success
+from qicore_core.plugins import choose, open_port
+
+from .client import LLMClient
+from .provider import ChatProvider
+from .settings import DEFAULT_POLICY, LLMSettings
+
+__all__ = ["LLM", "open_llm"]
+
+
+def open_llm(
+    url: str | None = None,
+    /,
+    *,
+    api_key: str | Secret[str] | None = None,
+    base_url: str | None = None,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    idle_timeout: float = 30.0,
+    policy: Policy | None = None,
+    parts: Parts | None = None,
+    **settings: object,
+) -> Opening[LLMClient]:
+    """Open a client of a language model, for `async with` or `await`.
+
+    Args:
+        url: provider and model, "echo:", "openai:gpt-x"; None is the only provider installed
+            besides `echo`.
+        api_key: the provider's key; it is kept as a Secret.
+        base_url: where the provider is, for those that are compatible.
+        max_tokens: how many tokens an answer may have.
+        temperature: how freely to choose, 0.0 to 2.0.
+        idle_timeout: seconds that a stream may say nothing.
+        policy: how calls are made; None is two attempts and 60 seconds in all.
+        parts: the clock, random and logger that the client and its provider use.
+        settings: the provider's own, as its README lists them.
+
+    Errors:
+        LLM_SETTINGS_INVALID: a setting is wrong.
+        PLUGIN_NOT_FOUND, PLUGIN_UNDECIDED, ...: there is no such provider, or there are several.
+    """
+    if api_key is not None:
+        settings["api_key"] = api_key if isinstance(api_key, Secret) else Secret(api_key)
+    if base_url is not None:
+        settings["base_url"] = base_url
+    own = {"max_tokens": max_tokens, "temperature": temperature, "idle_timeout": idle_timeout}
+    return _opening(url, {**own, "policy": policy or DEFAULT_POLICY}, settings, parts or Parts())
+
+
+def _opening(
+    url: str | None, own: Mapping[str, Any], settings: Mapping[str, object], parts: Parts
+) -> Opening[LLMClient]:
+    async def start() -> Result[LLMClient]:
+        name = choose(LLM.name) if url is None else success(url.partition(":")[0])
+        if isinstance(name, Failure):
+            return name
+        values: dict[str, Any] = {"model": (url or "").partition(":")[2], **own}
+        made = LLMSettings(**values)
+        checked = made.check()
+        if isinstance(checked, Failure):
+            return checked
+        provider = await open_port(LLM, name.value, url or f"{name.value}:", settings, parts)
+        return provider.map(lambda opened: LLMClient(opened, made, parts))
+
+    return Opening(start)
+
+
+def _from_section(
+    url: str | None, settings: Mapping[str, object], parts: Parts
+) -> Opening[LLMClient]:
+    """Open what a section says: our settings are taken out, the rest is the provider's."""
+    known = {one.name for one in fields(LLMSettings)}
+    own = {name: value for name, value in settings.items() if name in known}
+    rest = {name: value for name, value in settings.items() if name not in known}
+    return _opening(url, own, rest, parts)
+
+
+LLM: Final[Kind[ChatProvider, LLMClient]] = Kind("llm", _from_section)
+"""The kind that providers register under: `registry.add(LLM, "openai", open_provider)`."""
