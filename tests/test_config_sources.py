@@ -164,12 +164,14 @@ def test_size_is_bounded(tmp_path: Path) -> None:
     assert error_of("#" * (MAX_BYTES + 1)).code == "CONFIG_LIMIT_EXCEEDED"
 
 
+BY_PLUGIN = "install a distribution that brings it (entry point group qicore.format)"
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("app.yaml", "pip install 'qicore[yaml]'"),
-        ("app.yml", "pip install 'qicore[yaml]'"),
-        ("app.ini", "the core reads .toml and .json; a plugin of qicore.format others"),
+        ("app.yaml", f"the core reads .toml and .json; {BY_PLUGIN}"),
+        ("app.ini", f"the core reads .toml and .json; {BY_PLUGIN}"),
         (".env", 'read it with ConfigData.from_dotenv("{file}", "APP_")'),
     ],
 )

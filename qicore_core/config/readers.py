@@ -6,37 +6,25 @@ name in it, and gives the function that a plugin registered there.
 
 from __future__ import annotations
 
-from ..codes import CONFIG_FORMAT_UNKNOWN, CONFIG_SCHEMA_UNKNOWN, PLUGIN_NOT_FOUND
+from ..codes import CONFIG_FORMAT_UNKNOWN, CONFIG_SCHEMA_UNKNOWN
 from ..error import QiError
 from ..kinds import FORMAT, SCHEMA
 from ..result import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Any
 
     from ..kinds import ReadsFormat, ReadsSchema
     from ..result import Result
 
 __all__ = ["format_reader", "lookup", "schema_reader"]
 
-_EXTRAS: Final = {"pydantic": "qicore[pydantic]", "yaml": "qicore[yaml]", "yml": "qicore[yaml]"}
-
-
 def lookup(kind: str, name: str, /) -> Result[Any]:
-    """Give what a plugin registered under a kind and a name.
+    """Give what a plugin registered under a kind and a name, or what the plugin fails with."""
+    from ..plugins import load  # late: most configurations need no plugin
 
-    Errors:
-        PLUGIN_NOT_FOUND: none did.
-    """
-    extra = _EXTRAS.get(name)
-    return failure(
-        QiError.configuration(
-            PLUGIN_NOT_FOUND,
-            f"no plugin of the group qicore.{kind} is called {name!r}",
-            hint=f"pip install '{extra}'" if extra else None,
-        )
-    )
+    return load(kind, name).map(lambda plugin: plugin.factory)
 
 
 def format_reader(name: str, file: str, /) -> Result[ReadsFormat]:
@@ -69,7 +57,7 @@ def schema_reader(schema: type, /) -> Result[ReadsSchema]:
             CONFIG_SCHEMA_UNKNOWN,
             f"{schema.__name__} is a schema of {package}, which nothing here reads",
             cause=error,
-            hint=error.hint or "the core reads dataclasses; a plugin of qicore.schema others",
+            hint=f"the core reads dataclasses; {error.hint}",
             package=package,
         )
     )
@@ -79,7 +67,7 @@ def _unknown_format(name: str, file: str, error: QiError) -> QiError:
     if file.endswith(".env"):
         hint = f'read it with ConfigData.from_dotenv("{file}", "APP_")'
     else:
-        hint = error.hint or "the core reads .toml and .json; a plugin of qicore.format others"
+        hint = f"the core reads .toml and .json; {error.hint}"
     return QiError.configuration(
         CONFIG_FORMAT_UNKNOWN,
         f"{file} is in the format {name!r}, which nothing here reads",
