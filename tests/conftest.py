@@ -150,12 +150,13 @@ class Site:
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in a child that sees this folder."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("QICORE_")}
+        path = [str(self.folder), *filter(None, [clean.get("PYTHONPATH")])]
         return subprocess.run(
             [sys.executable, "-c", program, *arguments],
             capture_output=True,
             text=True,
             timeout=60,
-            env={**clean, "PYTHONPATH": str(self.folder), **environ},
+            env={**clean, "PYTHONPATH": os.pathsep.join(path), **environ},
         )
 
 

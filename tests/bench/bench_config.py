@@ -1,4 +1,4 @@
-"""Configuration against the merge that everyone writes first: what layers with their origin cost."""
+"""Configuration against the merge that everyone writes first: what layers and origins cost."""
 
 from __future__ import annotations
 
