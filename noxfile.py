@@ -112,6 +112,7 @@ def _pytest(session: nox.Session, *options: str, under: tuple[str, ...] = ()) ->
 def docs(session: nox.Session) -> None:
     """Run every Python example of the README, of docs/ and of the members' READMEs."""
     session.install(*_tools("test"), *_wheels(session))
+    session.run("python", "docs/reference/generate.py", "--check")
     session.run("pytest", "tests/test_docs.py", *session.posargs)
 
 

@@ -1,0 +1,47 @@
+"""The window: every public name of the core and the domains, looked up when it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import qicore
+import qicore_core
+
+
+def test_every_name_of_the_core_is_here_and_is_the_same() -> None:
+    core = [name for name in qicore_core.__all__ if name != "__version__"]
+    assert set(core) <= set(qicore.__all__)
+    differing = [name for name in core if getattr(qicore, name) is not getattr(qicore_core, name)]
+    assert differing == []
+    assert set(qicore.__all__) <= set(dir(qicore))
+
+
+def test_the_names_are_sorted_and_stand_once() -> None:
+    assert qicore.__all__ == sorted(set(qicore.__all__))
+
+
+def test_every_name_of_a_domain_is_here_and_is_the_same() -> None:
+    for module, listed in qicore._HOMES.items():
+        domain = import_module(module)
+        names = set(domain.__all__) - {"__version__"}
+        assert set(listed) == names
+        assert [one for one in names if getattr(qicore, one) is not getattr(domain, one)] == []
+        assert names <= set(qicore.__all__)
+
+
+def test_a_name_that_is_none_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = qicore.nothing  # type: ignore[attr-defined]
+
+
+def test_the_import_loads_what_the_core_loads_and_no_more() -> None:
+    assert _modules_after("import qicore") - _modules_after("import qicore_core") == {"qicore"}
+
+
+def _modules_after(statement: str) -> set[str]:
+    program = f"import sys; {statement}; print(*sys.modules)"
+    return set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
