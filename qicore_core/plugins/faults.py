@@ -17,6 +17,9 @@ __all__ = ["blocked", "conflict", "failed", "incompatible", "invalid", "not_foun
 # Names that a distribution of this project brings: a Failure can then say what to install.
 _OURS: Final = {
     "cache": {"memory": "qicore-cache"},
+    "http": {"httpx": "qicore-httpx", "stdlib": "qicore-http"},
+    "llm": {"echo": "qicore-llm"},
+    "sql": {"sqlite": "qicore-sqlite"},
 }
 
 

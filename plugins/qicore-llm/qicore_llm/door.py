@@ -59,7 +59,7 @@ def _opening(
     url: str | None, own: Mapping[str, Any], settings: Mapping[str, object], parts: Parts
 ) -> Opening[LLMClient]:
     async def start() -> Result[LLMClient]:
-        name = choose(LLM.name) if url is None else success(url.partition(":")[0])
+        name = choose(LLM.name, parts.plugins) if url is None else success(url.partition(":")[0])
         if isinstance(name, Failure):
             return name
         values: dict[str, Any] = {"model": (url or "").partition(":")[2], **own}

@@ -16,14 +16,90 @@ __version__ = "0.1.0"
 
 # Where names live besides the core, by the module of each domain. A domain has a line here, and two
 # for checkers below: `from qicore_cache import *` and `__all__ += qicore_cache.__all__`.
-_HOMES: dict[str, tuple[str, ...]] = {}
+_HOMES: dict[str, tuple[str, ...]] = {
+    "qicore_cache": (
+        "CACHE",
+        "MISSING",
+        "Cache",
+        "CacheStats",
+        "CacheStore",
+        "Codec",
+        "CountingStore",
+        "Entry",
+        "ExpiringStore",
+        "JsonCodec",
+        "Missing",
+        "ObjectStore",
+        "SignedPickleCodec",
+        "Space",
+        "cached",
+        "open_cache",
+    ),
+    "qicore_http": (
+        "HTTP",
+        "CallOptions",
+        "FakeHttp",
+        "Headers",
+        "HttpClient",
+        "HttpReply",
+        "HttpRequest",
+        "HttpResponse",
+        "HttpTransport",
+        "RequestOptions",
+        "open_http",
+    ),
+    "qicore_llm": (
+        "LLM",
+        "ChatOptions",
+        "ChatProvider",
+        "ChatReply",
+        "ChatRequest",
+        "Delta",
+        "Done",
+        "LLMClient",
+        "Message",
+        "Usage",
+        "assistant",
+        "open_llm",
+        "system",
+        "user",
+    ),
+    "qicore_sql": (
+        "Answer",
+        "Database",
+        "Dialect",
+        "Queries",
+        "Row",
+        "SQL",
+        "SqlCursor",
+        "SqlDriver",
+        "SqlSession",
+        "SqlTransaction",
+        "Statement",
+        "Step",
+        "Transaction",
+        "open_database",
+    ),
+}
 
 __all__: list[str] = []
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qicore_core import *  # noqa: F403 (checkers see every name of the core, with its type)
+    import qicore_cache
+    import qicore_http
+    import qicore_llm
+    import qicore_sql
+    from qicore_cache import *  # noqa: F403 (checkers see every name, with its type)
+    from qicore_core import *  # noqa: F403 (checkers see every name, with its type)
+    from qicore_http import *  # noqa: F403 (checkers see every name, with its type)
+    from qicore_llm import *  # noqa: F403 (checkers see every name, with its type)
+    from qicore_sql import *  # noqa: F403 (checkers see every name, with its type)
 
+    __all__ += qicore_cache.__all__
+    __all__ += qicore_http.__all__
+    __all__ += qicore_llm.__all__
+    __all__ += qicore_sql.__all__
     __all__ += qicore_core.__all__
 else:
     _HOME_OF = dict.fromkeys(qicore_core.__all__, "qicore_core") | {
