@@ -11,7 +11,7 @@ import pickle
 import re
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import pytest
@@ -139,7 +139,7 @@ def frames_behind(thing: object) -> list[object]:
     found, todo, seen = [], [thing], set()
     while todo:
         one = todo.pop()
-        if id(one) in seen or isinstance(one, type | type(re)) or callable(one):
+        if id(one) in seen or isinstance(one, type | ModuleType) or callable(one):
             continue
         seen.add(id(one))
         if isinstance(one, FrameType):
