@@ -2,9 +2,11 @@
 
 The truth of a `Result[bool]` says that the operation worked, not what it answered; a Failure that
 nobody looked at is trouble that nobody hears of. Looked at is a Failure whose error or truth was
-asked for, or that was compared; `map` and its like pass it on unseen. `isinstance` cannot be observed, so a Failure that
-is told apart by it alone and then dropped counts as unread; one that lives until the program ends
-is not told.
+asked for, or that was compared; `map` and its like pass it on unseen.
+
+The limits: only the value tells a `Result[bool]`, so one of a wider type that holds a bool is told
+as well. `isinstance` cannot be observed, so a Failure that is told apart by it alone and then
+dropped counts as unread. One that lives until the program ends is not told.
 """
 
 from __future__ import annotations

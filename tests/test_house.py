@@ -148,7 +148,7 @@ def test_a_file_is_not_too_long(name: str) -> None:
 
 
 def lines_of_code(name: str) -> int:
-    """Count the logical lines: a statement is one, however the formatter breaks it; no docstring."""
+    """Count logical lines: a statement is one, however it is broken; docstrings are none."""
     text = FILES[name].read_text("utf-8")
     docs: set[int] = set()
     for node in ast.walk(TREES[name]):
