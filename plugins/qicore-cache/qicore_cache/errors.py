@@ -1,0 +1,91 @@
+"""What can go wrong with a cache: the codes that every cache driver shares.
+
+Below each stands its meaning: the category (several with "or" between), what happened, and what to
+do; `qicore explain` and the reference page read them from this file.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "CODEC_ERROR",
+    "CONNECTION_FAILED",
+    "INVALID_KEY",
+    "INVALID_TTL",
+    "NOT_A_NUMBER",
+    "NOT_CONNECTED",
+    "READ_FAILED",
+    "REENTRANT",
+    "SETTINGS_INVALID",
+    "TIMEOUT",
+    "UNAVAILABLE",
+    "UNSUPPORTED",
+    "WRITE_FAILED",
+]
+
+NOT_CONNECTED: Final = "CACHE_NOT_CONNECTED"
+"""UNAVAILABLE: the cache was closed, and is asked all the same.
+
+Open it for as long as it is used."""
+
+CONNECTION_FAILED: Final = "CACHE_CONNECTION_FAILED"
+"""NETWORK or UNAVAILABLE: the store could not be reached when it was opened.
+
+Look at the URL, and whether the server runs."""
+
+UNAVAILABLE: Final = "CACHE_UNAVAILABLE"
+"""UNAVAILABLE: the store is down or does not take calls; it is never a miss.
+
+Try again later; `get_or_set` computes meanwhile."""
+
+TIMEOUT: Final = "CACHE_TIMEOUT"
+"""TIMEOUT: the store did not answer in time.
+
+Try again, or allow it more time."""
+
+READ_FAILED: Final = "CACHE_READ_FAILED"
+"""UNKNOWN or NETWORK or AUTHENTICATION or PERMISSION: the store refused to read, or broke off.
+
+Look at the cause."""
+
+WRITE_FAILED: Final = "CACHE_WRITE_FAILED"
+"""UNKNOWN or NETWORK or AUTHENTICATION or PERMISSION or EXHAUSTED: the store refused to write, or
+broke off.
+
+Look at the cause; a full store needs room or shorter ttls."""
+
+UNSUPPORTED: Final = "CACHE_UNSUPPORTED"
+"""UNSUPPORTED: this store, or the codec with it, cannot do the operation.
+
+Use another driver or codec, or do without."""
+
+REENTRANT: Final = "CACHE_REENTRANT"
+"""CONFLICT: a factory asks, by itself or through others, for the key that it computes.
+
+Let it compute the value without asking the cache for the same key."""
+
+SETTINGS_INVALID: Final = "CACHE_SETTINGS_INVALID"
+"""CONFIGURATION: settings of a cache are wrong; `errors` has one for each.
+
+Each names the setting and what it may be, or the nearest name."""
+
+NOT_A_NUMBER: Final = "CACHE_NOT_A_NUMBER"
+"""CONFLICT: `increment` on an entry that is no whole number.
+
+Use another key, or remove this one first."""
+
+INVALID_TTL: Final = "INVALID_TTL"
+"""VALIDATION: a ttl is no number of seconds above 0.
+
+None keeps the cache's default; remove the key to end it now."""
+
+INVALID_KEY: Final = "INVALID_KEY"
+"""VALIDATION: a key is not 1 to 1,024 printable characters.
+
+Hash what is longer."""
+
+CODEC_ERROR: Final = "CODEC_ERROR"
+"""VALIDATION: a value would not come back as it is, or what is kept cannot be read.
+
+Convert the value or choose another codec; remove what cannot be read."""

@@ -1,0 +1,128 @@
+"""The narrow protocol: what an author of a cache driver implements, and what a store may add to it.
+
+A store moves bytes. Namespaces, codecs, jitter, single flight, policies and events belong to
+`Cache` and are the same for every store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, final, runtime_checkable
+
+from qicore_core import Result
+
+__all__ = [
+    "MISSING",
+    "CacheStore",
+    "CountingStore",
+    "Entry",
+    "ExpiringStore",
+    "Missing",
+    "ObjectStore",
+    "Space",
+]
+
+
+@final
+class Missing:
+    """The type of `MISSING`: what a cache has nothing for. Falsy."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+"""Stands for "not there", so that a stored None is told from a miss: `get(key, MISSING)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a store keeps under a key.
+
+    Attributes:
+        data: the encoded value.
+        ttl: on the way in, the seconds to keep it; on the way out, those that are left. None is
+            without end.
+    """
+
+    data: bytes
+    ttl: float | None = None
+
+
+class CacheStore(Protocol):
+    """Where entries are kept; all of it is safe to call side by side.
+
+    `ns` is a namespace and is not empty only where the user named one; a store keeps namespaces
+    apart and never touches what is outside of them. What cannot be done is a Failure; nothing is
+    raised but bugs and cancellation.
+    """
+
+    async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, Entry]]:
+        """Give the entries of those keys that are there and have not expired."""
+        ...
+
+    async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:
+        """Keep the entries, in place of what was there."""
+        ...
+
+    async def delete(self, ns: str, keys: Iterable[str] | None, /) -> Result[int]:
+        """Forget those keys, or with None the whole namespace; give how many were there."""
+        ...
+
+    async def count(self, ns: str, /) -> Result[int]:
+        """Count what is there and has not expired."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; twice does no harm."""
+
+
+@runtime_checkable
+class CountingStore(Protocol):
+    """A store that can count in place, so that no step is lost between callers."""
+
+    async def increment(self, ns: str, key: str, by: int, ttl: float | None, /) -> Result[int]:
+        """Add to the number under a key, 0 where there is none, and give the sum."""
+        ...
+
+
+@runtime_checkable
+class ExpiringStore(Protocol):
+    """A store that can set when an entry ends without moving it."""
+
+    async def expire(self, ns: str, key: str, ttl: float | None, /) -> Result[int]:
+        """Set the seconds an entry has left, None for no end; give 1, or 0 for no entry."""
+        ...
+
+
+class Space(Protocol):
+    """A namespace of a store in this process, which keeps objects: no codec, no waiting."""
+
+    def get(self, key: str, /) -> Any:
+        """Give the value under a key, or MISSING."""
+        ...
+
+    def put(self, key: str, value: Any, ttl: float | None, /) -> None:
+        """Keep a value; one that cannot be copied is a TypeError."""
+
+    def increment(self, key: str, by: int, ttl: float | None, /) -> Result[int]:
+        """Add to the number under a key, as `CountingStore` does."""
+        ...
+
+
+@runtime_checkable
+class ObjectStore(Protocol):
+    """A store in this process. `Cache` uses its spaces unless it was given a codec."""
+
+    def space(self, ns: str, copy: bool, /) -> Space:
+        """Give the space of a namespace; with `copy`, changes outside are not seen inside."""
+        ...
