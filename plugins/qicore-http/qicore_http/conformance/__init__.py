@@ -1,0 +1,26 @@
+"""What every HTTP client keeps, whatever sends its requests: the contract a driver's author runs.
+
+```python
+class TestDuck(HttpContract):
+    client = "duck"
+```
+
+It goes through the real door and the driver's entry point, to a small real server; pytest,
+hypothesis and trustme come with `qicore-http[testing]`.
+"""
+
+from __future__ import annotations
+
+from .answers import AnswerLaws
+from .faults import FaultLaws
+from .pair import Pair
+from .redirects import RedirectLaws
+from .requests import RequestLaws
+from .secrecy import SecrecyLaws
+from .server import Seen, Server, reply
+
+__all__ = ["HttpContract", "Pair", "Seen", "Server", "reply"]
+
+
+class HttpContract(RequestLaws, AnswerLaws, RedirectLaws, FaultLaws, SecrecyLaws, abstract=True):
+    """The laws of an HTTP client, for the transport named `client`."""

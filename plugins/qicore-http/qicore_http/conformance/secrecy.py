@@ -1,0 +1,136 @@
+"""What must not be seen: secrets in what is shown, and traffic by whoever is no friend."""
+
+# ruff: noqa: S101  # a law asserts
+
+from __future__ import annotations
+
+import logging
+import ssl
+from datetime import UTC, datetime, timedelta
+
+from qicore_core import CallEvent, Policy, QiError, Secret
+from qicore_core.conformance import law
+from qicore_core.testing import FaultProxy, assert_failure, assert_success, recorded
+
+from .pair import QUICK, SECRET, HttpLaws, Pair
+from .server import Server, reply
+
+__all__ = ["SecrecyLaws"]
+
+
+class SecrecyLaws(HttpLaws, abstract=True):
+    """The laws of secrets and of TLS."""
+
+    @law()
+    async def nothing_secret_is_shown(self, pair: Pair) -> None:
+        """No error, repr, log or event holds userinfo, a query, a header or a token's value.
+
+        The loggers of the library below count: all are listened to at DEBUG.
+        """
+        shown: list[str] = []
+        hears = _Hears(shown)
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(hears)
+        root.setLevel(logging.DEBUG)
+        try:
+            with recorded() as events:
+                await _whisper(pair, shown)
+            shown.extend(_told(event) for event in events)
+        finally:
+            root.removeHandler(hears)
+            root.setLevel(level)
+        assert pair.server.seen
+        assert any(SECRET in repr(seen) for seen in pair.server.seen), "the server heard it"
+        assert [text for text in shown if SECRET in text] == []
+
+    @law()
+    async def a_certificate_that_is_no_good_is_refused(self, pair: Pair) -> None:
+        """Untrusted, expired, for another host, no TLS at all: SSL_ERROR, and nothing is sent."""
+        import trustme  # late: it comes with the extra `testing`
+
+        ours, theirs = trustme.CA(), trustme.CA()
+        trust = ssl.create_default_context()
+        ours.configure_trust(trust)
+        past = datetime.now(UTC) - timedelta(days=2)
+        bad = (
+            theirs.issue_cert("127.0.0.1"),
+            ours.issue_cert("127.0.0.1", not_after=past),
+            ours.issue_cert("other.example"),
+        )
+        client = await pair.another(verify=trust)
+        for certificate in bad:
+            server: Server = await pair.keep(Server(_context_of(certificate)))
+            failed = await client.post(f"{server.url}/x?token={SECRET}", json=1)
+            error = assert_failure(failed, "SSL_ERROR", category="NETWORK", sent=False)
+            assert not error.retryable
+            assert server.seen == []
+        assert_failure(await client.get(pair.server.url.replace("http:", "https:")), "SSL_ERROR")
+        assert pair.server.seen == []
+        good: Server = await pair.keep(Server(_context_of(ours.issue_cert("127.0.0.1"))))
+        assert_success(await client.get(good.url + "/x"))
+        assert_failure(await pair.client.get(good.url), code="SSL_ERROR")
+
+
+class _Hears(logging.Handler):
+    def __init__(self, into: list[str]) -> None:
+        super().__init__()
+        self._into = into
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] != "asyncio":
+            self._into.append(record.getMessage())
+
+
+async def _whisper(pair: Pair, shown: list[str]) -> None:
+    """Make calls with secrets in every place, good and bad, and keep all that they show."""
+    server = pair.server
+    proxy: FaultProxy = await pair.keep(FaultProxy("127.0.0.1", server.port))
+    echo = reply(200, b"fine", f"set-cookie: session={SECRET}")
+    server.on("/fine", echo)
+    server.on("/bad", reply(401, f'{{"authorization": "Bearer {SECRET}"}}'.encode()))
+    server.on("/json", reply(200, f"token={SECRET}".encode()))
+    server.on("/away", reply(302, b"", f"location: ftp://u:{SECRET}@x/?token={SECRET}"))
+    server.on("/loop", reply(302, b"", f"location: /loop?token={SECRET}"))
+    server.on("/large", reply(200, b"x" * 2000))
+    own = {"Authorization": f"Bearer {SECRET}", "X-Api-Key": Secret(SECRET)}
+    base = f"http://user:{SECRET}@127.0.0.1:{proxy.port}"
+    client = await pair.another(base, headers=own, max_response_bytes=1000, policy=QUICK)
+    shown.append(repr(client))
+    query = {"params": {"token": SECRET, "plain": SECRET}}
+    for path in ("/fine", "/bad", "/json", "/away", "/loop", "/large"):
+        answered = await client.get(path, headers={"cookie": f"a={SECRET}"}, **query)  # type: ignore[arg-type]  # options
+        shown.append(repr(answered))
+        if answered:
+            shown.append(repr(answered.value.headers))
+            shown.append(repr(answered.value.json()))
+        else:
+            shown.extend(_all_of(answered.error))
+    proxy.reset()
+    shown.extend(_all_of(assert_failure(await client.get("/fine", **query))))  # type: ignore[arg-type]  # options
+    for url in (f"http://user:{SECRET}@[x/", f"{SECRET}@:/x?{SECRET}", f"http://x y/?{SECRET}"):
+        shown.extend(_all_of(assert_failure(await client.get(url))))
+    refused = await client.get("/x", headers={"x-api-key": f"{SECRET}\n"})
+    shown.extend(_all_of(assert_failure(refused)))
+    unopened = _unopened(base)
+    shown.append(unopened)
+
+
+def _unopened(base: str) -> str:
+    from ..settings import HttpSettings
+
+    return repr(HttpSettings(base_url=base, headers={"x-key": SECRET}, policy=Policy()))
+
+
+def _all_of(error: QiError) -> list[str]:
+    return [error.message, str(error), repr(error), error.to_string(), str(error.to_dict())]
+
+
+def _told(event: CallEvent) -> str:
+    return f"{event!r} {event.fields!r} {event.error!r}"
+
+
+def _context_of(certificate: object) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)  # type: ignore[attr-defined]  # trustme's LeafCert
+    return context

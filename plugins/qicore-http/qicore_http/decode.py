@@ -1,0 +1,76 @@
+"""Content encodings undone in bounded pieces: a small body must not become all of memory.
+
+Clients ask for no encoding unless the caller does, so this is for servers that compress anyway.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from qicore_core import Failure, QiError, Result, failure, success
+
+from .errors import PARSE_ERROR, UNSUPPORTED
+from .transport import HttpReply
+
+__all__ = ["decoded"]
+
+_PIECE: Final = 64 * 1024
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_WINDOWS: Final = {"gzip": _GZIP_OR_ZLIB, "x-gzip": _GZIP_OR_ZLIB, "deflate": _GZIP_OR_ZLIB}
+
+
+def decoded(reply: HttpReply, /) -> Result[HttpReply]:
+    """Give a reply whose pieces are decoded, each of them at most 64 KiB.
+
+    Errors:
+        HTTP_UNSUPPORTED: it is encoded by something else than gzip or deflate, or more than once.
+    """
+    names = [name.strip().lower() for name in reply.headers.get("content-encoding", "").split(",")]
+    codings = [name for name in names if name not in ("", "identity")]
+    if not codings:
+        return success(reply)
+    if len(codings) > 1 or codings[0] not in _WINDOWS:
+        return failure(
+            QiError.unsupported(
+                UNSUPPORTED,
+                f"the answer is encoded by {', '.join(codings)[:60]}, which is not decoded here",
+                hint="ask for `accept-encoding: identity` or gzip",
+                source="http",
+            )
+        )
+    return success(HttpReply(reply.status, reply.headers, _pieces(reply), reply.aclose))
+
+
+async def _pieces(reply: HttpReply) -> AsyncIterator[Result[bytes]]:
+    inflater, is_begun = zlib.decompressobj(_GZIP_OR_ZLIB), False
+    async for piece in reply:
+        if isinstance(piece, Failure):
+            yield piece
+            return
+        rest, out = piece.value, b""
+        while rest or len(out) == _PIECE:  # a full piece may have more behind it, without input
+            if inflater.eof:  # another member, as `cat a.gz b.gz` makes
+                inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+            try:
+                out = inflater.decompress(rest, _PIECE)
+            except zlib.error:
+                if is_begun:
+                    yield failure(_broken("is damaged"))
+                    return
+                # Some send deflate without the zlib around it. Source: RFC 9110, section 8.4.1.2.
+                inflater, is_begun = zlib.decompressobj(-zlib.MAX_WBITS), True
+                continue
+            is_begun = True
+            rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            if out:
+                yield success(out)
+            if inflater.eof and not rest:
+                break
+    if is_begun and not inflater.eof:
+        yield failure(_broken("ends before its end"))
+
+
+def _broken(how: str) -> QiError:
+    return QiError.bad_data(PARSE_ERROR, f"the answer's compressed body {how}", source="http")

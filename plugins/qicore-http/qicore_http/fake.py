@@ -1,0 +1,87 @@
+"""A test double for programs that call HTTP: routes in, the real client out.
+
+It stands in for the network alone: the client, its policy and its errors are the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, final
+from urllib.parse import urlsplit
+
+from qicore_core import Parts, QiError, Result, failure, success, unwrap
+
+from .client import HttpClient
+from .errors import network_error
+from .message import Headers, HttpRequest
+from .settings import HttpSettings
+from .transport import HttpReply
+
+__all__ = ["FakeHttp"]
+
+
+@final
+class FakeHttp:
+    """Answers by a table of routes.
+
+    Args:
+        routes: "GET /users/1" to what is answered: plain data (JSON with status 200), bytes, a
+            tuple of a status, either of these and perhaps headers, a QiError (the connection fails
+            with it), or a function from the request to one of these.
+
+    >>> fake = FakeHttp({"GET /users/1": {"name": "Ada"}, "GET /gone": (410, b"")})
+    >>> client = fake.client("http://users")
+
+    Attributes:
+        requests: what was asked, in order.
+    """
+
+    __slots__ = ("_routes", "requests")
+
+    def __init__(self, routes: Mapping[str, Any], /) -> None:
+        self._routes = dict(routes)
+        self.requests: list[HttpRequest] = []
+
+    def client(
+        self, base_url: str | None = None, /, *, parts: Parts | None = None, **settings: Any
+    ) -> HttpClient:
+        """Make a client that these routes answer, with any setting of `open_http`.
+
+        Raises:
+            QiError: a setting is wrong.
+        """
+        made = HttpSettings(base_url=base_url, **settings)
+        unwrap(made.check())
+        return HttpClient(self, made, parts)
+
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        """Answer a request; a route that is not in the table is a network error that names it."""
+        self.requests.append(request)
+        route = f"{request.method} {urlsplit(request.url).path}"
+        if route not in self._routes:
+            return failure(network_error(f"FakeHttp has no route {route!r}", sent=False))
+        answer = self._routes[route]
+        if isinstance(answer, Callable):  # type: ignore[arg-type]  # an ABC is a type here
+            answer = answer(request)
+        if isinstance(answer, QiError):
+            return failure(answer)
+        status, body, *more = answer if isinstance(answer, tuple) else (200, answer)
+        return success(_reply(status, body, more[0] if more else {}))
+
+    async def close(self) -> None:
+        """Do nothing: there is no network."""
+
+
+def _reply(status: int, body: Any, headers: Mapping[str, str]) -> HttpReply:
+    is_bytes = isinstance(body, bytes)
+    data: bytes = body if is_bytes else json.dumps(body).encode()
+    kind = "application/octet-stream" if is_bytes else "application/json"
+
+    async def pieces() -> AsyncIterator[Result[bytes]]:
+        yield success(data)
+
+    async def close() -> None:
+        return None
+
+    return HttpReply(status, Headers({"content-type": kind}).with_fields(headers), pieces(), close)

@@ -1,0 +1,53 @@
+"""What this distribution brings to the plugin system: the kind, and the `stdlib` transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qicore_core import (
+    Opening,
+    Parts,
+    PluginInfo,
+    Registry,
+    Result,
+    failure,
+    hookimpl,
+)
+
+from .door import HTTP
+from .settings import setting_error, trust_of
+from .stdlib import StdlibTransport
+from .transport import HttpTransport
+
+__all__ = ["open_transport", "qicore_plugin_info", "qicore_register_adapters"]
+
+
+@hookimpl
+def qicore_plugin_info(info: PluginInfo) -> None:
+    """Say what `stdlib` is."""
+    info.summary = "http.client in threads: no other library, a connection for each request"
+    info.settings = {"verify": "what checks certificates; by default the system's trust"}
+
+
+@hookimpl
+def qicore_register_adapters(registry: Registry) -> None:
+    """Register `stdlib`."""
+    registry.add(HTTP, "stdlib", open_transport)
+
+
+def open_transport(
+    url: str, settings: Mapping[str, object], parts: Parts, /
+) -> Opening[HttpTransport]:
+    """Open the transport.
+
+    Errors:
+        HTTP_SETTINGS_INVALID: `verify` is wrong, or it was given another setting.
+        HTTP_UNSUPPORTED: a setting that is not supported yet.
+    """
+
+    async def start() -> Result[HttpTransport]:
+        if url != "stdlib:":
+            return failure(setting_error("client", "a transport has a name alone, and no URL"))
+        return trust_of(settings, "stdlib").map(StdlibTransport)
+
+    return Opening(start)

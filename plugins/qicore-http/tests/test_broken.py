@@ -1,0 +1,214 @@
+"""Every law of the contract catches something broken: a transport or a client that breaks it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from qicore_core import Opening, Result, success
+from qicore_http import Headers, HttpClient, HttpReply, HttpRequest, HttpResponse
+from qicore_http.conformance import HttpContract
+from qicore_http.settings import HttpSettings
+from qicore_http.stdlib import StdlibTransport
+
+
+class Right:
+    """A transport that is right in everything; those below break one thing."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.inner = StdlibTransport(**settings)
+
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        sent = await self.inner.send(self.asked(request))
+        return sent.map(self.told)
+
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        return request
+
+    def told(self, reply: HttpReply) -> HttpReply:
+        return reply
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+class AlwaysGets(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        return replace(request, method="GET")
+
+
+class DropsBodies(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        return replace(request, body=b"")
+
+
+class DropsHeaders(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        return replace(request, headers=Headers())
+
+
+class AddsASlash(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        return replace(request, url=request.url + "/")
+
+
+class RemembersHeaders(Right):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.known = Headers()
+
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        self.known = request.headers.with_fields(self.known)
+        return replace(request, headers=self.known)
+
+
+class Talks(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        logging.getLogger("vendor").debug("sending %s %r", request.url, request.headers.pairs())
+        return request
+
+
+class ShowsTheInterim(Right):
+    def told(self, reply: HttpReply) -> HttpReply:
+        return HttpReply(103, reply.headers, reply._pieces, reply._close)
+
+
+class SaysGone(Right):
+    def told(self, reply: HttpReply) -> HttpReply:
+        return HttpReply(410, reply.headers, reply._pieces, reply._close)
+
+
+class AddsAByte(Right):
+    def told(self, reply: HttpReply) -> HttpReply:
+        async def pieces() -> AsyncIterator[Result[bytes]]:
+            async for piece in reply:
+                yield piece
+            yield success(b"?")
+
+        return HttpReply(reply.status, reply.headers, pieces(), reply._close)
+
+
+class EndsQuietly(Right):
+    def told(self, reply: HttpReply) -> HttpReply:
+        async def pieces() -> AsyncIterator[Result[bytes]]:
+            async for piece in reply:
+                if piece:
+                    yield piece
+
+        return HttpReply(reply.status, reply.headers, pieces(), reply._close)
+
+
+class NeverLetsGo(Right):
+    def told(self, reply: HttpReply) -> HttpReply:
+        async def close() -> None:
+            return None
+
+        return HttpReply(reply.status, reply.headers, reply._pieces, close)
+
+
+class LosesPlaces(Right):
+    """Its pool has ten places, and one that was cancelled does not give its place back."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.places = asyncio.Semaphore(10)
+
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        await self.places.acquire()
+        sent = await super().send(request)
+        self.places.release()
+        return sent
+
+
+class SendsTwice(Right):
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        first = await super().send(request)
+        if first:
+            await first.value.aclose()
+        return await super().send(request)
+
+
+class NeverFails(HttpClient):  # type: ignore[misc]  # final, as nobody but a test needs a worse one
+    """A client that makes a success of everything."""
+
+    async def request(self, method: str, url: str, /, **options: Any) -> Result[HttpResponse]:
+        answered = await super().request(method, url, **options)
+        return answered.or_else(lambda _: success(HttpResponse(200, Headers(), b"", url)))
+
+
+BROKEN: dict[str, type[Any]] = {
+    "every_method_arrives": AlwaysGets,
+    "a_body_arrives_as_it_was_said": DropsBodies,
+    "a_body_that_is_none_is_refused": NeverFails,
+    "headers_and_params_arrive": DropsHeaders,
+    "a_header_never_becomes_two": NeverFails,
+    "a_url_that_cannot_be_called_is_refused": NeverFails,
+    "a_url_is_written_in_one_way": AddsASlash,
+    "userinfo_becomes_a_header": DropsHeaders,
+    "the_correlation_id_goes_along": DropsHeaders,
+    "an_answer_comes_back_whole": AddsAByte,
+    "text_is_read_in_its_charset": AddsAByte,
+    "an_answer_without_a_body_ends_at_its_head": AddsAByte,
+    "interim_answers_are_passed_over": ShowsTheInterim,
+    "a_status_means_its_category": SaysGone,
+    "accept_status_decides": SaysGone,
+    "json_is_read_as_a_type_or_refused": AddsAByte,
+    "a_larger_answer_than_allowed_is_refused": NeverFails,
+    "a_compressed_answer_is_read_within_bounds": NeverFails,
+    "redirects_are_followed_as_the_method_asks": AlwaysGets,
+    "redirects_come_to_an_end": NeverFails,
+    "credentials_stay_at_their_origin": RemembersHeaders,
+    "a_redirect_that_cannot_be_called_is_refused": NeverFails,
+    "only_what_may_be_repeated_is": SendsTwice,
+    "what_was_never_sent_is_repeated": NeverFails,
+    "retry_after_is_kept": SaysGone,
+    "a_breaker_is_of_one_host": NeverFails,
+    "a_drip_does_not_stretch_the_deadline": NeverFails,
+    "silence_comes_to_an_end": NeverFails,
+    "cancelled_requests_free_their_connections": LosesPlaces,
+    "an_answer_cut_short_is_no_success": EndsQuietly,
+    "a_stream_gives_what_comes_and_says_how_it_ended": EndsQuietly,
+    "a_stream_that_is_left_is_closed": NeverLetsGo,
+    "a_closed_client_says_so": NeverFails,
+    "nothing_secret_is_shown": Talks,
+    "a_certificate_that_is_no_good_is_refused": NeverFails,
+}
+
+
+class Bench(HttpContract, abstract=True):
+    """The contract around a thing that breaks it."""
+
+    max_examples = 5
+    broken: type[Any]
+
+    def open_client(self, base: str, /, *, verify: Any = None, **settings: Any) -> Any:
+        async def start() -> Result[HttpClient]:
+            own = HttpSettings(base_url=base, **settings)
+            if issubclass(self.broken, HttpClient):
+                return success(self.broken(StdlibTransport(verify), own))
+            return success(HttpClient(self.broken(verify=verify), own))
+
+        return Opening(start)
+
+
+def test_every_law_has_something_that_breaks_it() -> None:
+    assert HttpContract.laws().keys() == BROKEN.keys()
+
+
+def test_a_transport_that_is_right_is_not_caught() -> None:
+    bench = type("RightBench", (Bench,), {"broken": Right})()
+    bench.test_an_answer_without_a_body_ends_at_its_head()
+    bench.test_nothing_secret_is_shown()
+
+
+@pytest.mark.parametrize("law", BROKEN)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # what is broken leaves things open
+def test_a_law_catches_what_breaks_it(law: str) -> None:
+    bench = type("BrokenBench", (Bench,), {"broken": BROKEN[law]})()
+    with pytest.raises((AssertionError, TimeoutError, ValueError)):
+        getattr(bench, f"test_{law}")()

@@ -1,0 +1,96 @@
+"""What stands beside the contract: settings, the double, sections, and pure rules."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+
+import pytest
+
+from qicore_core import Parts, Policy, QiError, Secret
+from qicore_core.testing import assert_failure, assert_success
+from qicore_http import HTTP, FakeHttp, HttpRequest, open_http
+from qicore_http.exchange import retry_after
+
+WRONG: dict[str, dict[str, Any]] = {
+    "HTTP_SETTINGS_INVALID": {
+        "max_redirects": -1, "max_response_bytes": 0, "idle_timeout": 0.0, "policy": 3,
+        "headers": {"a b": "x"}, "verify": False, "nonsense": 1,
+    },
+    "HTTP_UNSUPPORTED": {"proxy": "http://p", "http2": True},
+}  # fmt: skip
+
+
+async def _refused(code: str, name: str, value: Any) -> QiError:
+    options: dict[str, Any] = {name: value}
+    return assert_failure(await open_http(client="stdlib", **options), code=code)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "value"),
+    [(code, name, value) for code, all_ in WRONG.items() for name, value in all_.items()],
+)
+def test_a_setting_that_is_wrong_is_named(code: str, name: str, value: Any) -> None:
+    assert name in asyncio.run(_refused(code, name, value)).message
+
+
+def test_a_file_without_certificates_is_refused(tmp_path: Any) -> None:
+    options: dict[str, Any] = {"verify": str(tmp_path / "none.pem")}
+    assert_failure(asyncio.run(_open(**options)), code="HTTP_SETTINGS_INVALID")
+    opened = assert_success(asyncio.run(_open(verify=ssl.create_default_context())))
+    asyncio.run(opened.close())
+
+
+def test_a_base_url_that_cannot_be_called_is_refused_at_the_door() -> None:
+    assert_failure(asyncio.run(_open("nonsense")), code="INVALID_URL")
+
+
+async def _open(*args: Any, **options: Any) -> Any:
+    return await open_http(*args, client="stdlib", **options)
+
+
+def test_a_section_of_a_configuration_opens_a_client() -> None:
+    async def main() -> None:
+        section = {"client": "stdlib", "accept_status": [200], "max_redirects": 1}
+        async with HTTP.open_client("http://127.0.0.1:1", section, Parts()) as client:
+            assert_failure(await client.get("/x", policy=Policy()), code="NETWORK_ERROR")
+
+    asyncio.run(main())
+
+
+def test_an_option_that_is_none_is_a_bug() -> None:
+    option: dict[str, Any] = {"header": {}}
+    with pytest.raises(TypeError, match="header"):
+        asyncio.run(FakeHttp({}).client("http://x").get("/", **option))
+
+
+def test_the_double_answers_by_its_routes() -> None:
+    def greet(request: HttpRequest) -> Any:
+        return 201, request.body, {"x-a": "1"}
+
+    broken = QiError.network("NETWORK_ERROR", "down")
+    fake = FakeHttp({"POST /a": greet, "GET /b": broken, "GET /c": [1]})
+
+    async def main() -> None:
+        client = fake.client("http://x", policy=Policy(), headers={"authorization": Secret("k")})
+        made = assert_success(await client.post("/a", content="hi"))
+        assert (made.status, made.body, made.headers["x-a"]) == (201, b"hi", "1")
+        assert_failure(await client.get("/b"), code="NETWORK_ERROR")
+        assert assert_success(await client.get_json("/c", list[int])) == [1]
+        error = assert_failure(await client.get("/d"), code="NETWORK_ERROR")
+        assert "GET /d" in error.message
+
+    asyncio.run(main())
+    assert fake.requests[0].headers["authorization"] == "k"
+    with pytest.raises(QiError, match="max_redirects"):
+        fake.client(max_redirects=-1)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [("120", 120.0), (" 5 ", 5.0), ("²", None), ("", None), ("9" * 400, None), ("-1", None),
+     ("Thu, 01 Jan 1970 00:00:00 -0000", 0.0), ("Thu, 99 Jan 1970 00:00:00 GMT", None)],
+)  # fmt: skip
+def test_retry_after_is_seconds_or_a_date(said: str, wanted: float | None) -> None:
+    assert retry_after(said) == wanted

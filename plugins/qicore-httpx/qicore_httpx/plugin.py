@@ -1,0 +1,49 @@
+"""What this distribution brings to the plugin system: the `httpx` transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qicore_core import Failure, Opening, Parts, PluginInfo, Registry, Result, failure, hookimpl
+from qicore_http import HTTP, HttpTransport
+from qicore_http.settings import setting_error
+
+from .settings import read_settings
+from .transport import HttpxTransport
+
+__all__ = ["open_transport", "qicore_plugin_info", "qicore_register_adapters"]
+
+
+@hookimpl
+def qicore_plugin_info(info: PluginInfo) -> None:
+    """Say what `httpx` is."""
+    info.summary = "httpx2: connections that are kept and shared"
+    info.settings = {
+        "verify": "what checks certificates; by default the system's trust",
+        "client_object": "an httpx2.AsyncClient of your own, which you close",
+    }
+
+
+@hookimpl
+def qicore_register_adapters(registry: Registry) -> None:
+    """Register `httpx`."""
+    registry.add(HTTP, "httpx", open_transport)
+
+
+def open_transport(
+    url: str, settings: Mapping[str, object], parts: Parts, /
+) -> Opening[HttpTransport]:
+    """Open the transport; httpx2 is imported here.
+
+    Errors:
+        HTTP_SETTINGS_INVALID: a setting is wrong, or there is none of that name.
+        HTTP_UNSUPPORTED: a setting that is not supported yet.
+    """
+
+    async def start() -> Result[HttpTransport]:
+        if url != "httpx:":
+            return failure(setting_error("client", "a transport has a name alone, and no URL"))
+        read = read_settings(settings)
+        return read if isinstance(read, Failure) else read.map(HttpxTransport)
+
+    return Opening(start)

@@ -1,0 +1,65 @@
+"""A client of the caller's: its connections are used, and nothing else of it; it stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from typing import Any
+
+import httpx2
+import pytest
+
+from qicore_core.testing import assert_failure, assert_success
+from qicore_http import open_http
+from qicore_http.conformance import Server
+
+
+def test_connections_of_a_client_of_the_callers_are_used_and_stay() -> None:
+    async def main() -> None:
+        async with Server() as server, httpx2.AsyncClient(headers={"x-own": "1"}) as mine:
+            for _ in range(2):
+                async with open_http(server.url, client="httpx", client_object=mine) as http:
+                    assert_success(await http.get("/x"))
+            assert server.connections == 1
+            assert server.seen[0].all("x-own") == server.seen[0].all("user-agent") == []
+            assert not mine.is_closed
+            async with open_http(server.url, client="httpx", client_object=mine) as http:
+                await mine.aclose()
+                assert_failure(await http.get("/x"), code="HTTP_NOT_CONNECTED")
+
+    asyncio.run(main())
+
+
+def test_what_it_logs_of_the_callers_own_requests_is_not_touched(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        async with (
+            Server() as server,
+            httpx2.AsyncClient() as mine,
+            open_http(server.url, client="httpx", client_object=mine) as http,
+        ):
+            assert_success(await http.get("/ours"))
+            await mine.get(server.url + "/theirs")
+
+    with caplog.at_level(logging.INFO, "httpx2"):
+        asyncio.run(main())
+    assert [("/theirs" in text, "/ours" in text) for text in caplog.messages] == [(True, False)]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"client_object": 5}, {"verify": 5}, {"timeout": 5}], ids=lambda one: str(one)
+)
+def test_a_setting_that_is_wrong_is_refused(settings: dict[str, Any]) -> None:
+    async def main() -> Any:
+        return await open_http(client="httpx", **settings)
+
+    assert_failure(asyncio.run(main()), code="HTTP_SETTINGS_INVALID")
+
+
+def test_the_sdk_is_imported_when_a_client_is_opened() -> None:
+    code = "import qicore_httpx.plugin, sys; print('httpx2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
