@@ -182,9 +182,10 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Show what exists, on built wheels."""
-    session.install(*_wheels(session))
-    session.run("python", "docs/demo.py", *session.posargs)
+    """Run askdocs, on built wheels: ASKDOCS_SOURCES=<folders or URLs> has it read your own."""
+    session.install("--constraint", CONSTRAINTS, *_wheels(session))
+    path = {"PYTHONPATH": "docs/examples/complete_integration"}
+    session.run("python", "-m", "askdocs", "demo", *session.posargs, env=path)
 
 
 @nox.session(python=False)
