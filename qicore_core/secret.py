@@ -179,6 +179,8 @@ def _redact(value: Any, depth: int, inside: tuple[int, ...]) -> object:
         return redact_text(value)
     if isinstance(value, Secret):
         return MASK
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()  # a named tuple: its names tell what is secret
     items = isinstance(value, list | tuple | set | frozenset)
     if not items and not _is_mapping(value):
         return value

@@ -853,3 +853,10 @@ def test_a_cancelled_program_exits_with_143_as_by_sigterm() -> None:
     with pytest.raises(SystemExit) as exit_:
         run(main())
     assert exit_.value.code == 143
+
+
+def test_run_exits_by_category_where_stderr_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)  # as Python has it then
+    with pytest.raises(SystemExit) as exit_:
+        run(refuse())
+    assert exit_.value.code == 69

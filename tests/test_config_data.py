@@ -283,3 +283,14 @@ def test_the_representation_names_sources_alone() -> None:
 
 def test_place_of_what_nobody_said_is_nowhere() -> None:
     assert ConfigData.empty().place_of(("a", "b")) == "nowhere"
+
+
+class _Mute:
+    def __repr__(self) -> str:
+        raise RuntimeError("cannot be shown")
+
+
+@pytest.mark.parametrize("value", [_Mute(), [_Mute()], 1 << 100_000], ids=["mute", "list", "long"])
+def test_what_cannot_be_shown_is_explained_by_its_type(value: object) -> None:
+    said = str(ConfigData.from_object({"a": value}).unwrap().explain("a"))
+    assert said == f"a = <{type(value).__name__}> from object"

@@ -143,3 +143,9 @@ def test_a_secret_reaches_the_program() -> None:
     kept = Configuration(Kept).from_data(data).unwrap()
     assert (kept.pepper.reveal(), kept.password) == (PLANTED, "passw0rd")
     assert data.get("password").unwrap() == "passw0rd"
+
+
+@pytest.mark.parametrize("text", ['{"pin": "planted" x}', '{"a": planted}'])
+def test_a_text_that_cannot_be_read_is_not_held_by_its_error(text: str) -> None:
+    error = ConfigData.from_string(text, "json").unwrap_error()
+    assert error.__context__ is None

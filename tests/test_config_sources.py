@@ -6,13 +6,16 @@ import json
 import os
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from qicore_core import QiError, failure, success
 from qicore_core.config import ConfigData, readers
 from qicore_core.config.sources import MAX_BYTES
+
+if TYPE_CHECKING:
+    from conftest import Site
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -66,6 +69,8 @@ def test_nesting_is_bounded() -> None:
         pytest.param("[" * 200_000, "json", id="json beyond the stack"),
         pytest.param("ok = 1\n" + ".".join("a" * 80_000) + " = 1", "toml", id="toml dotted key"),
         pytest.param("[" + ' . "a"' * 70 + "]", "toml", id="toml quoted key"),
+        pytest.param(".".join(['"!"'] * 80_000) + " = 1", "toml", id="toml odd quoted key"),
+        pytest.param(".".join(["'é \" .'"] * 20_000) + " = 1", "toml", id="toml odd literal key"),
     ],
 )
 def test_a_text_nested_too_deep_is_refused(text: str, format: str) -> None:
@@ -75,7 +80,7 @@ def test_a_text_nested_too_deep_is_refused(text: str, format: str) -> None:
 
 
 def test_many_dots_that_are_no_key_are_fine() -> None:
-    text = f"a = 'x{'.' * 100}'\nb = [{'1.5, ' * 100}]"
+    text = f"a = 'x{'.' * 100}'\nb = [{'1.5, ' * 100}]\nc = '{'x' * 100_000} {'.' * 100}'"
     assert ConfigData.from_string(text, "toml").is_success()
 
 
@@ -196,3 +201,32 @@ def test_a_plugin_reads_other_formats(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data.as_dict() == {"a": "1", "b": "2"}
     assert data.explain("b").won[0].place == "text"
     assert error_of("", "lines").message == "there is nothing"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ("1 / 0", "PLUGIN_RAISED", "reading raised ZeroDivisionError"),
+        ("raise SystemExit(3)", "PLUGIN_RAISED", "reading raised SystemExit"),
+        ("return {}", "PLUGIN_INVALID", "reading gave dict, not a Result"),
+        ("return failure(QiError.bad_data('NO_LINES', 'no lines'))", "NO_LINES", "no lines"),
+    ],
+    ids=["raises", "exits", "gives no Result", "fails"],
+)
+def test_a_plugin_that_cannot_read_is_a_failure_that_names_it(
+    site: Site, body: str, code: str, said: str
+) -> None:
+    module = (
+        "from qicore_core import QiError, failure\n"
+        "from qicore_core.hookspecs import hookimpl\n"
+        "from qicore_core.kinds import FORMAT\n"
+        f"def read(text): {body}\n"
+        "@hookimpl\n"
+        "def qicore_register_adapters(registry): registry.add(FORMAT, 'lines', read)\n"
+    )
+    points = {"qicore.format": {"lines": "acme_lines"}}
+    site.install("acme-lines", points=points, files={"acme_lines.py": module})
+    error = error_of("a:1", "lines")
+    assert error.code == code
+    assert said in error.message
+    assert code == "NO_LINES" or "acme-lines 1.0" in error.message

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections import UserDict
+from collections import UserDict, namedtuple
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -453,3 +453,23 @@ def test_a_terminal_gets_text_and_everything_else_json() -> None:
     assert json.loads(pipe.getvalue())["message"] == "said"
     os.close(ours)
     os.close(theirs)
+
+
+def test_the_fields_of_a_named_tuple_are_names() -> None:
+    account = namedtuple("account", "user password")("bob", "hunter2")
+    assert Screen().value([account]) == [{"user": "bob", "password": "***"}]
+
+
+def test_the_items_of_a_dict_are_pairs() -> None:
+    given = {"user": "bob", "password": "hunter2"}
+    assert Screen().value(given.items()) == [["user", "bob"], ["password", "***"]]
+    assert Screen().value({"tags": [1]}.values()) == [[1]]
+
+
+def test_only_short_names_are_remembered() -> None:
+    screen, long = Screen(), "k" * 2_000
+    json_format = encode.JsonFormat(screen)
+    for _ in range(2):
+        assert json_format.fields({long: 1}) == f',"{long}":1'
+        assert screen.value({long: 1, f"{long}_pin": 2}) == {long: 1, f"{long}_pin": "***"}
+    assert screen._names == json_format._keys == {}

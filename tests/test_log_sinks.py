@@ -475,3 +475,39 @@ def test_a_background_that_is_gone_is_not_held_by_its_fork_hook(
     hooks[0]()
     monkeypatch.delattr(os, "register_at_fork")
     Background(print, print, 1).close(0.0)
+
+
+# What has no room
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_disk_that_is_full_and_gets_room_repeats_nothing(tmp_path: Path) -> None:
+    done = run(f"""
+import resource, signal
+from qicore_core.log import LoggerFactory
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path = {str(tmp_path / "log")!r}
+log = LoggerFactory.create("app", sink=path, format=lambda record: record.message).unwrap()
+for size, letter in (25, "a"), (25, "b"), (48, "c"), (1000, "d"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    log.info(letter * 20)
+""")
+    assert done.stderr.count("LOG_WRITE_FAILED") == 1
+    assert (tmp_path / "log").read_text().split() == [letter * 20 for letter in "abcd"]
+
+
+def test_without_a_thread_the_background_writes_at_once() -> None:
+    out = StringIO()
+    configure_logging(format="json", sink=out, background=True).unwrap()
+    log = get_logger("app.threadless")
+    threading.stack_size(1 << 46)  # more than there is: no thread can start
+    try:
+        log.info("first")
+        log.info("second")
+    finally:
+        threading.stack_size(0)
+    log.info("third")
+    assert flush_logging(10.0) == 0
+    assert logging_stats() == {"failed": 0, "dropped": 0, "waiting": 0}
+    assert messages(out.getvalue()) == ["first", "second", "third"]

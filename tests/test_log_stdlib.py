@@ -114,7 +114,7 @@ def test_capture_is_one_handler_and_leaves_no_trace(seen: list[LogRecord]) -> No
 
 def test_a_record_whose_arguments_do_not_fit_is_kept(seen: list[LogRecord]) -> None:
     _capture.handle(logging.makeLogRecord({"msg": "%d items", "args": ("two",), "levelno": 20}))
-    assert (seen[0].logger, seen[0].message) == ("None", "%d items ('two',)")
+    assert (seen[0].logger, seen[0].message) == ("None", "%d items ['two']")
 
 
 def test_a_record_without_a_name_is_of_the_root(seen: list[LogRecord]) -> None:
@@ -171,3 +171,22 @@ def test_both_ways_at_once_is_no_circle(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.messages.count("ours") == 1
     assert caplog.messages.count("theirs") == 2  # as it came, and as we wrote it
     assert logging_stats()["failed"] == 0
+
+
+class _Mute:
+    def __repr__(self) -> str:
+        raise RuntimeError("cannot be shown")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"msg": _Mute()},
+        {"msg": "%s", "args": (_Mute(),)},
+        {"msg": "m", "exc_info": True},
+    ],
+    ids=["message", "arguments", "error"],
+)
+def test_a_record_of_any_shape_fails_nobody(given: dict[str, Any], seen: list[LogRecord]) -> None:
+    _capture.handle(logging.makeLogRecord({"levelno": 20, **given}))
+    assert len(seen) == 1

@@ -141,6 +141,12 @@ FAULTS = {
         "PLUGIN_INCOMPATIBLE",
         "it is made for qicore-core <0.1",
     ),
+    "a range that is no text": (
+        REGISTERS.replace("open_bad", "opens('bad')")
+        + "@hookimpl\ndef qicore_plugin_info(info): info.api = ('>=0.1', '<9')",
+        "PLUGIN_INVALID",
+        "the range in info.api must be text, got tuple",
+    ),
 }
 
 

@@ -318,6 +318,15 @@ def test_a_loaded_plugin_says_what_it_is(site: Site) -> None:
     assert plugins.find("probe", "still").unwrap().is_builtin
 
 
+def test_a_range_that_is_no_text_is_invalid(site: Site) -> None:
+    site.install_domain()
+    about = "from qicore_core.hookspecs import hookimpl\n@hookimpl\n"
+    site.install_driver("bad", f"{about}def qicore_plugin_info(info): info.api = ('>=0.1', '<9')")
+    error = plugins.load("probe", "bad").unwrap_error()
+    assert error.code == "PLUGIN_INVALID"
+    assert "the range in info.api must be text, got tuple" in error.message
+
+
 @pytest.mark.parametrize("module", ["acme:main", "", "acme-bad", "a..b"])
 def test_an_entry_point_that_names_no_module_is_invalid(site: Site, module: str) -> None:
     site.install("acme-bad", points={"qicore.probe": {"bad": module}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import given
@@ -100,3 +101,16 @@ def test_the_machines_clock_does_not_wait_where_tests_say_so() -> None:
 
 def test_luck_is_from_zero_to_one() -> None:
     assert all(0.0 <= system_random() < 1.0 for _ in range(100))
+
+
+def test_a_generator_may_be_closed_from_another_task() -> None:
+    async def numbers() -> AsyncGenerator[int, None]:
+        with Deadline.after(5.0), Deadline.lifted():
+            yield 1
+
+    async def main() -> None:
+        running = numbers()
+        await anext(running)
+        await asyncio.create_task(running.aclose())
+
+    asyncio.run(main())

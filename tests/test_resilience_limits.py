@@ -297,3 +297,25 @@ def test_a_setting_that_cannot_work_is_refused_by_name(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         make()
+
+
+@pytest.mark.parametrize("is_handed_over", [True, False], ids=["handed over", "passed on"])
+def test_a_place_for_a_waiter_whose_loop_is_closed_is_given_back_once(is_handed_over: bool) -> None:
+    bulkhead = Bulkhead(1)
+    assert bulkhead.acquire_sync()
+    waiter = bulkhead.acquire()
+
+    async def begin() -> None:
+        waiter.send(None)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(begin())
+    if is_handed_over:
+        bulkhead.release()
+        loop.close()
+    else:
+        loop.close()
+        bulkhead.release()
+        assert bulkhead.acquire_sync()
+    waiter.close()
+    assert bulkhead.free == (1 if is_handed_over else 0)

@@ -635,3 +635,8 @@ def _typed(calls: Runner, fetch: Callable[[int], Awaitable[Result[str]]]) -> Non
         got: Result[str] = await calls.run(fetch, 1)
         assert isinstance(got, Failure)
         await calls.run(fetch, "1")  # type: ignore[arg-type]
+
+
+def test_a_key_with_a_secret_in_it_is_shown_without() -> None:
+    runner = Policy().attach("http").for_key("https://bob:hunter2@host")
+    assert "hunter2" not in repr(runner)

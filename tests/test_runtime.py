@@ -349,7 +349,7 @@ class Checked:
     async def health(self) -> Any:
         if self.answer is None:
             await asyncio.Event().wait()
-        if isinstance(self.answer, Exception):
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
@@ -527,3 +527,28 @@ def test_opening_is_a_result_for_whoever_awaits() -> None:
         await opened.value.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "said", ["x", {"plugins": "evil"}, {"plugins": ["evil"]}, {"plugins": None}]
+)
+def test_a_policy_that_is_no_section_is_refused_and_not_passed_over(said: object) -> None:
+    async def main() -> Any:
+        return await Runtime.open(ConfigData.from_object({"qicore": said}).unwrap())
+
+    assert asyncio.run(main()).unwrap_error().code == "PLUGIN_POLICY_INVALID"
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError(), SystemExit(3)], ids=["wait", "exit"])
+def test_a_check_that_ends_itself_ends_nobody_else(end: BaseException) -> None:
+    runtime = Runtime.of(cache=Checked(end), http=Checked(success()))
+    assert [one.is_well for one in asyncio.run(runtime.health())] == [False, True]
+
+
+def test_who_asks_for_health_can_be_cancelled() -> None:
+    async def main() -> None:
+        async with asyncio.timeout(0.01):
+            await Runtime.of(cache=Checked(None)).health()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(main())

@@ -8,7 +8,7 @@ import pickle
 import re
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import example, given
@@ -296,3 +296,13 @@ class TestRedact:
     def test_goes_as_deep_as_told(self) -> None:
         assert redact({"a": {"b": {}}}, depth=1) == {"a": "..."}
         assert redact([], depth=0) == "..."
+
+
+def test_a_named_tuple_is_redacted_by_its_names() -> None:
+    class Login(NamedTuple):
+        user: str
+        password: str
+
+    assert redact({"login": Login("bob", "hunter2")}) == {
+        "login": {"user": "bob", "password": "***"}
+    }

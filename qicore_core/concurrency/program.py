@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ..error import QiError
 from ..result import Failure, Success
 from ..secret import redact_text
@@ -63,10 +65,11 @@ async def _awaited(awaitable: Awaitable[T]) -> T:
 
 
 def _exit(error: QiError) -> NoReturn:
-    import sys  # late: only a program that fails needs it
-
     lines = [f"error: {error}", *[f"  {held}" for held in error.errors]]
     if error.hint:
         lines.append(f"hint: {redact_text(error.hint)}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    try:
+        sys.stderr.write("\n".join(lines) + "\n")
+    except (AttributeError, OSError):
+        pass  # it is closed (None, if from the start): the exit code still says it
     raise SystemExit(error.category.exit_code) from None

@@ -213,7 +213,7 @@ class ConfigData:
 
     def as_dict(self) -> dict[str, Any]:
         """Give all of it as nested dicts of your own, secrets included."""
-        return own(self._fold())  # type: ignore[return-value]  # a dict gives a dict
+        return own(self._fold())  # type: ignore[no-any-return]  # a dict gives a dict
 
     def explain(self, key: str, /) -> Explanation:
         """Tell which line or variable says a key, and what it shadows.
@@ -295,6 +295,7 @@ def _made(make: Callable[P, Layer], /, *args: P.args, **kwargs: P.kwargs) -> Res
     try:
         return success(ConfigData((make(*args, **kwargs),)))
     except QiError as error:
+        error.__context__ = None  # a parser's exception holds the whole text, secrets included
         return failure(error)
 
 

@@ -7,6 +7,8 @@ names both variables.
 
 from __future__ import annotations
 
+import os
+
 from ..codes import CONFIG_ENV_CONFLICT, CONFIG_LIMIT_EXCEEDED, CONFIG_PARSE_ERROR
 from ..error import QiError
 from ..secret import is_secret_name
@@ -36,18 +38,13 @@ _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "$": "
 def environment_layer(prefix: str, environ: Mapping[str, str] | None, /) -> Layer:
     """Make a layer of the variables with a prefix; by default those of this process."""
     prefix = _whole(prefix)
-    if environ is None:
-        import os  # late: not loaded at the start of every program
-
-        environ = os.environ
-    return _nested(prefix, environ, f"environment {prefix}*", lambda name: name)
+    variables = os.environ if environ is None else environ
+    return _nested(prefix, variables, f"environment {prefix}*", lambda name: name)
 
 
 def dotenv_layer(file: str | PathLike[str], prefix: str, /) -> Layer:
     """Make a layer of the variables with a prefix that a .env file sets."""
-    from os import fspath  # late: as above
-
-    name = fspath(file)
+    name = os.fspath(file)
     variables, lines = _read_dotenv(read_text(name), name)
     return _nested(_whole(prefix), variables, name, lambda variable: f"{name}:{lines[variable]}")
 
@@ -190,7 +187,8 @@ def _read_dotenv(text: str, file: str) -> tuple[dict[str, str], dict[str, int]]:
         if name is not None:
             lines[name] = line
             if double is not None:
-                variables[name] = re.sub(r"(?s)\\(.)", _escape, double)
+                escape = r"(?s)\\(.)"
+                variables[name] = re.sub(escape, lambda at: _ESCAPES.get(at[1], at[0]), double)
             elif single is not None:
                 variables[name] = single
             else:
@@ -198,8 +196,3 @@ def _read_dotenv(text: str, file: str) -> tuple[dict[str, str], dict[str, int]]:
         line += text.count("\n", at, found.end())
         at = found.end()
     return variables, lines
-
-
-def _escape(found: object) -> str:
-    character: str = found[1]  # type: ignore[index]  # a match
-    return _ESCAPES.get(character, "\\" + character)

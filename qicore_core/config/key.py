@@ -6,7 +6,8 @@ number in a path is the place in a list and is written `servers[0]`.
 
 from __future__ import annotations
 
-from ..secret import is_secret_name, redact, redact_text
+from ..error.foreign import repr_of
+from ..secret import MASK, is_secret_name, redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
     Path: TypeAlias = tuple[str | int, ...]
 
-__all__ = ["HIDDEN", "is_secret", "key_of", "nearest", "path_of", "shown"]
-
-HIDDEN: Final = "***"
+__all__ = ["is_secret", "key_of", "nearest", "path_of", "shown"]
 
 _MAX_SHOWN: Final = 80  # characters of a value in a message
 _MAX_COMPARED: Final = 1000  # names: difflib takes 20 µs for each
@@ -86,6 +85,6 @@ def shown(path: Path, value: object, /) -> str:
     if isinstance(value, dict):
         return "a section"
     if value is not None and is_secret(path):
-        return HIDDEN
-    text = redact_text(repr(redact(value)))
+        return MASK
+    text = repr_of(redact(value))
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"

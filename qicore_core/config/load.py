@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from os import fspath
+from os.path import exists, splitext
+
 from ..codes import CONFIG_FILE_NOT_FOUND, CONFIG_VALIDATION_FAILED
 from ..combine import partition
 from ..error import QiError
@@ -68,9 +71,6 @@ def _parts(
     defaults: Mapping[str, object] | ConfigData | None,
     profile: str | None,
 ) -> Iterator[Result[ConfigData]]:
-    from os import fspath  # late: not loaded at the start of every program
-    from os.path import exists, splitext
-
     if isinstance(defaults, ConfigData):
         yield success(defaults)
     elif defaults is not None:

@@ -9,22 +9,42 @@ from __future__ import annotations
 from ..codes import CONFIG_FORMAT_UNKNOWN, CONFIG_SCHEMA_UNKNOWN
 from ..error import QiError
 from ..kinds import FORMAT, SCHEMA
-from ..result import failure
+from ..result import Failure, Success, failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..kinds import ReadsFormat, ReadsSchema
+    from ..plugins import Loaded
     from ..result import Result
 
 __all__ = ["format_reader", "lookup", "schema_reader"]
+
 
 def lookup(kind: str, name: str, /) -> Result[Any]:
     """Give what a plugin registered under a kind and a name, or what the plugin fails with."""
     from ..plugins import load  # late: most configurations need no plugin
 
-    return load(kind, name).map(lambda plugin: plugin.factory)
+    return load(kind, name).map(_guarded)
+
+
+def _guarded(plugin: Loaded) -> Callable[..., Result[Any]]:
+    """Let what a plugin raises or gives wrongly be a Failure that names it."""
+    from ..plugins import faults  # late, as above
+
+    def read(*given: object) -> Result[Any]:
+        try:
+            result = plugin.factory(*given)
+        except (Exception, SystemExit) as exception:  # noqa: BLE001  # foreign code
+            return failure(faults.failed(plugin.listed, "reading", exception))
+        if isinstance(result, Success | Failure):
+            return result
+        why = f"reading gave {type(result).__name__}, not a Result"
+        return failure(faults.invalid(plugin.listed, why))
+
+    return read
 
 
 def format_reader(name: str, file: str, /) -> Result[ReadsFormat]:

@@ -1,7 +1,7 @@
 """Reading data as a dataclass, all errors at once: what `Configuration` does when it is asked.
 
 It loads typing and dataclasses, so it is imported late. A value that cannot be read leaves an
-error behind and is BAD; whatever holds a BAD value is BAD itself.
+error behind and is _BAD; whatever holds a _BAD value is _BAD itself.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ..codes import (
 )
 from ..error import QiError
 from ..result import failure, success
-from ..secret import Secret, redact_text
+from ..secret import MASK, Secret, redact_text
 from . import hints
 from .convert import choice, member, scalar
 from .data import ConfigData
-from .key import HIDDEN, is_secret, key_of, nearest, shown
-from .origin import winner
+from .key import is_secret, key_of, nearest, shown
+from .origin import ABSENT, winner
 from .sources import MAX_DEPTH
 from .unset import without_empty
 
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read"]
 
-BAD: Final = object()
-_UNSAID: Final = object()
+_BAD: Final = object()
 _NAMED_ERRORS: Final = 20
 _MAX_REASON: Final = 300
 
@@ -50,7 +49,7 @@ _MAX_REASON: Final = 300
 def read(schema: type[T], data: ConfigData, ignore_unknown: bool, /) -> Result[T]:
     """Read data as a dataclass, or give a Failure that holds every error."""
     trial = _Reading(ConfigData.empty(), ignore_unknown)
-    data = without_empty(data, schema, lambda hint: trial.value(hint, "", (), True) is not BAD)
+    data = without_empty(data, schema, lambda hint: trial.value(hint, "", (), True) is not _BAD)
     reading = _Reading(data, ignore_unknown)
     made = reading.section(schema, data.as_dict(), ())
     if not reading.errors:
@@ -86,12 +85,12 @@ class _Reading:
         given: dict[str, object] = {}
         for field in known:
             value = self._field(field, types[field.name], values, (*path, field.name), base)
-            if value is not _UNSAID:
+            if value is not ABSENT:
                 given[field.name] = value
         if not self.ignore_unknown:
             self._refuse_unknown(values, [field.name for field in known], path, schema)
         if len(self.errors) > errors_before:
-            return BAD
+            return _BAD
         try:
             return schema(**given)
         except (ValueError, QiError) as error:  # what __post_init__ raises
@@ -111,7 +110,7 @@ class _Reading:
         if base is not None:
             return getattr(base, name)
         if field.default is not MISSING or field.default_factory is not MISSING:
-            return _UNSAID
+            return ABSENT
         if is_dataclass(hints.plain(hint)) and len(path) < MAX_DEPTH:  # it may hold itself
             return self.section(hints.plain(hint), {}, path)
         return self._miss(path)
@@ -128,7 +127,7 @@ class _Reading:
         if kind is Secret:
             held = value.reveal() if isinstance(value, Secret) else value
             inner = self.value(hints.argument(hint, 0), held, path, is_text)
-            return inner if inner is BAD else Secret(inner)
+            return inner if inner is _BAD else Secret(inner)
         if is_dataclass(kind):
             return self._nested(kind, value, path, is_text, base)
         if name in hints.LISTS:
@@ -164,13 +163,13 @@ class _Reading:
             trial = _Reading(self.data, self.ignore_unknown)
             trial.secrets, trial.types = self.secrets, self.types
             found = trial.value(one, value, path, is_text, base)
-            if found is not BAD:
+            if found is not _BAD:
                 return found
             tried.append(trial)
         if len(tried) > 1 and not isinstance(value, dict):
             return self._mismatch(hint, value, path)
         self.errors += min(tried, key=lambda trial: len(trial.errors)).errors
-        return BAD
+        return _BAD
 
     def _nested(self, kind: Any, value: Any, path: Path, is_text: bool, base: Any) -> object:
         if isinstance(value, kind):
@@ -206,7 +205,7 @@ class _Reading:
             )
             for number, item in enumerate(items)
         ]
-        return BAD if any(item is BAD for item in read) else make(read)
+        return _BAD if any(item is _BAD for item in read) else make(read)
 
     def _mapping(self, hint: Any, value: Any, path: Path, is_text: bool) -> object:
         values = _json(value) if is_text else value
@@ -218,7 +217,7 @@ class _Reading:
             inner = (*path, name)
             key = self.value(hints.argument(hint, 0), name, inner, True)
             out[key] = self.value(hints.argument(hint, 1), item, inner, self._is_text(item, inner))
-        return BAD if len(self.errors) > errors_before else out
+        return _BAD if len(self.errors) > errors_before else out
 
     def _is_text(self, value: object, path: Path) -> bool:
         if not isinstance(value, str):
@@ -234,7 +233,7 @@ class _Reading:
     ) -> object:
         error = QiError.configuration(code, message, hint=hint, key=key_of(path))
         self.errors.append(error.with_context(facts))
-        return BAD
+        return _BAD
 
     def _miss(self, path: Path) -> object:
         message = f"{key_of(path)} is missing"
@@ -246,7 +245,7 @@ class _Reading:
     def _mismatch(self, hint: Any, value: object, path: Path) -> object:
         place, expected = self.data.place_of(path), hints.describe(hint)
         is_hidden = self._is_hidden(path) or hints.holds_secret(hint)
-        said = HIDDEN if is_hidden else shown(path, value)
+        said = MASK if is_hidden else shown(path, value)
         message = f"{key_of(path)} must be {expected}, got {said} ({place})"
         advice = None if is_hidden else hints.advice(hint, value)
         return self._error(CONFIG_TYPE_MISMATCH, message, path, advice, at=place, expected=expected)
@@ -275,7 +274,7 @@ class _Reading:
         reason = error.message if isinstance(error, QiError) else str(error)
         for secret in sorted(self._hidden_texts(given, path), key=len, reverse=True):
             for form in (secret, repr(secret)[1:-1]):
-                reason = reason.replace(form, HIDDEN)
+                reason = reason.replace(form, MASK)
         reason = redact_text(reason)[:_MAX_REASON] or type(error).__name__
         message = f"{key_of(path) or schema.__name__} is refused: {reason}"
         if path:

@@ -6,6 +6,9 @@ copied on the way in, so that nobody else can change a layer.
 
 from __future__ import annotations
 
+from os import fspath
+from os.path import basename
+
 from ..codes import (
     CONFIG_FILE_NOT_FOUND,
     CONFIG_FILE_UNREADABLE,
@@ -41,6 +44,14 @@ __all__ = [
 
 MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_DEPTH: Final = 64
+# Texts and comments of TOML, also such as never end: each is read once, so time is linear.
+_TOML_QUOTED: Final = (
+    r'(?s)"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5})?'
+    r"|'''.*?(?:'{3,5}|\Z)"
+    r'|"(?:[^"\\\n]++|\\.)*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+"
+)
 
 
 def object_layer(values: Mapping[str, object], name: str, /) -> Layer:
@@ -50,9 +61,6 @@ def object_layer(values: Mapping[str, object], name: str, /) -> Layer:
 
 def file_layer(file: str | PathLike[str], format: str | None = None, /) -> Layer:
     """Make a layer of a file; its ending says the format unless that is given."""
-    from os import fspath  # late: not loaded at the start of every program
-    from os.path import basename
-
     name = fspath(file)
     ending = basename(name).rpartition(".")[2] if "." in basename(name) else ""
     return text_layer(read_text(name), format or ending, name)
@@ -63,16 +71,15 @@ def text_layer(text: str, format: str, name: str, /) -> Layer:
     format = format.lower()
     if len(text) > MAX_BYTES:
         raise _too_large(name)
+    values: object
     if format == "toml":
-        return Layer(
-            Source(name, text=text, offsets=toml_offsets), _section(_read_toml(text, name), name)
-        )
-    if format == "json":
-        return Layer(
-            Source(name, text=text, offsets=json_offsets), _section(_read_json(text, name), name)
-        )
-    read = unwrap(format_reader(format, name))
-    return Layer(Source(name, text=text), _section(unwrap(read(text)), name))
+        values, offsets = _read_toml(text, name), toml_offsets
+    elif format == "json":
+        values, offsets = _read_json(text, name), json_offsets
+    else:
+        read = unwrap(format_reader(format, name))
+        values, offsets = unwrap(read(text)), None
+    return Layer(Source(name, text=text, offsets=offsets), _section(values, name))
 
 
 def read_text(file: str, /, sought_by: str | None = None) -> str:
@@ -128,21 +135,17 @@ def parse_error(
     )
 
 
-def own(value: object, /) -> object:
-    """Copy the mappings, lists and tuples of a value; a mapping becomes a dict."""
-    return _own(value, ())
-
-
 def _section(values: Any, name: str) -> dict[str, object]:
     if not _is_mapping(values):
         raise QiError.configuration(
             CONFIG_TYPE_MISMATCH,
             f"{name} must hold a section of keys and values, got {type(values).__name__}",
         )
-    return _own(values, ())  # type: ignore[no-any-return]  # a mapping gives a dict
+    return own(values)  # type: ignore[no-any-return]  # a mapping gives a dict
 
 
-def _own(value: Any, path: Path) -> Any:
+def own(value: Any, path: Path = (), /) -> Any:
+    """Copy the mappings, lists and tuples of a value; a mapping becomes a dict."""
     kind = type(value)
     if kind is dict or _is_mapping(value):
         _check_depth(path)
@@ -153,11 +156,11 @@ def _own(value: Any, path: Path) -> Any:
                     CONFIG_TYPE_MISMATCH,
                     f"a key is text, got {key!r} in {key_of(path) or 'the top'}",
                 )
-            out[key] = _own(value[key], (*path, key))
+            out[key] = own(value[key], (*path, key))
         return out
     if kind is list or kind is tuple:
         _check_depth(path)
-        return kind([_own(item, (*path, number)) for number, item in enumerate(value)])
+        return kind([own(item, (*path, number)) for number, item in enumerate(value)])
     return value
 
 
@@ -190,12 +193,14 @@ def _read_toml(text: str, name: str) -> object:
 
 def _refuse_long_keys(text: str, name: str) -> None:
     """Refuse a key of very many parts: tomllib takes time by its square, 30 s for 80 kB."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") > MAX_DEPTH:
-            from re import search  # late: such lines are rare; tomllib has loaded it
+    if all(line.count(".") <= MAX_DEPTH for line in text.split("\n")):
+        return
+    from re import search, sub  # late: such lines are rare; tomllib has loaded it
 
-            if search(rf"(?:[\w\"'-]++[ \t]*+\.[ \t]*+){{{MAX_DEPTH + 1}}}", line):
-                raise _too_deep(f"{name}:{number}")
+    bare = sub(_TOML_QUOTED, lambda found: "k" + "\n" * found[0].count("\n"), text)
+    found = search(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_DEPTH + 1}}}", bare)
+    if found:
+        raise _too_deep(f"{name}:{line_and_column(bare, found.start())[0]}")
 
 
 def _read_json(text: str, name: str) -> object:

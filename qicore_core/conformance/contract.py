@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from difflib import get_close_matches
 from inspect import cleandoc, getattr_static, iscoroutinefunction
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 

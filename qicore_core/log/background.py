@@ -100,8 +100,12 @@ class Background:
             return self._drain()
         with self._lock:
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="qicore-log", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._run, name="qicore-log", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # no thread is to be had, as at the end of the program
+                    return self._drain()
+                self._thread = thread
         return self._wake.set()
 
     def _run(self) -> None:

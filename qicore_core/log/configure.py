@@ -37,6 +37,7 @@ __all__ = [
     "get_logger",
     "logging_stats",
     "reset_logging",
+    "restore",
 ]
 
 _CAPACITY: Final = 10_000

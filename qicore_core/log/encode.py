@@ -122,7 +122,7 @@ class JsonFormat:
     def _rare(self, name: str, value: object) -> str:
         """Give a field whose name is new, and is then known, or is that of a secret."""
         key = f",{quote(safe_name(name))}:"
-        if not self.screen.is_secret(name):
+        if len(name) < _MAX_KNOWN and not self.screen.is_secret(name):
             if len(self._keys) >= _MAX_KNOWN:
                 self._keys.clear()
             self._keys[name] = key

@@ -52,9 +52,10 @@ class LogLevel(int, metaclass=_Levels):
         """Give the level of a name, in any case, or of a number."""
         if isinstance(level, str):
             word = level.strip().lower()
-            found = _LEVELS.get(_OTHER_WORDS.get(word, word))
+            name = _OTHER_WORDS.get(word, word)
         else:
-            found = _NUMBERS.get(level)
+            name = _NAMES.get(level, "")
+        found = _LEVELS.get(name)
         if found is None:
             raise ValueError(f"{level!r} is no log level; there are: {', '.join(_LEVELS)}")
         return found
@@ -95,7 +96,6 @@ class LogLevel(int, metaclass=_Levels):
 
 _LEVELS: Final[dict[str, LogLevel]] = {}
 _NAMES: Final[dict[int, str]] = {}
-_NUMBERS: Final[dict[int, LogLevel]] = {}
 _OTHER_WORDS: Final = {"warning": "warn", "critical": "fatal"}
 
 
@@ -104,7 +104,7 @@ def _define_levels() -> None:
         ("trace", 5), ("debug", 10), ("info", 20), ("warn", 30), ("error", 40), ("fatal", 50),
     ):  # fmt: skip
         level = int.__new__(LogLevel, number)
-        _LEVELS[name] = _NUMBERS[number] = level
+        _LEVELS[name] = level
         _NAMES[number] = name
         type.__setattr__(LogLevel, name.upper(), level)
 

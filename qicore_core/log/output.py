@@ -95,7 +95,7 @@ class Output:
         try:
             if self._sink.takes_records and _IN_SINK.get():
                 raise RecursionError("a log sink logs by itself, which would never end")
-            self.put(self._payload(self._record(name, level, message, fields, error, timestamp)))
+            self.put(self._payload(name, level, message, fields, error, timestamp))
         except Exception as why:  # noqa: BLE001  # foreign code must not fail the caller
             self.report(why)
 
@@ -139,14 +139,12 @@ class Output:
     def _tell_dropped(self, dropped: int) -> None:
         """Write a record of how many found the queue full."""
         try:
-            said = self._record(
-                _OWN_NAME, LogLevel.WARN, "records were dropped", {"dropped": dropped}
-            )
-            self._write_now(self._payload(said))
+            said = "records were dropped"
+            self._write_now(self._payload(_OWN_NAME, LogLevel.WARN, said, {"dropped": dropped}))
         except Exception as why:  # noqa: BLE001  # foreign code, as above
             self.report(why)
 
-    def _record(
+    def _payload(
         self,
         name: str,
         level: LogLevel,
@@ -154,9 +152,10 @@ class Output:
         fields: Mapping[str, object],
         error: object = None,
         timestamp: float | None = None,
-    ) -> LogRecord:
+    ) -> LogRecord | bytes:
+        """Make a record with its line, in the form in which the sink takes it."""
         context, screen = CURRENT.get(), self.screen
-        return LogRecord(
+        record = LogRecord(
             self.clock() if timestamp is None else timestamp,
             level,
             name,
@@ -165,9 +164,6 @@ class Output:
             None if context.correlation_id is None else str(screen.value(context.correlation_id)),
             None if error is None else screen.error(error),
         )
-
-    def _payload(self, record: LogRecord) -> LogRecord | bytes:
-        """Give a record its line, in the form in which the sink takes it."""
         record.line = self._format(record)
         if self._sink.takes_records:
             return record

@@ -27,8 +27,13 @@ _MAX_ERROR_DEPTH: Final = 24  # of a QiError as data: ten causes deep and their 
 _MAX_ERRORS: Final = 20  # exceptions of one record: causes, and members of groups
 _MAX_FRAMES: Final = 32  # of one exception, the innermost
 _MAX_NAMES: Final = 1_000
+_MAX_NAME: Final = 100  # characters of a name that is remembered
 _SHORT: Final = 12  # no key of a known shape without "-" or "_" is as short
 _CUT: Final = "..."
+_NOTHING: Final[dict[str, object]] = {}
+_ITEMS: Final[tuple[type[Any], ...]] = (
+    list, tuple, set, frozenset, type(_NOTHING.items()), type(_NOTHING.values()),
+)  # fmt: skip
 
 
 class Screen:
@@ -53,7 +58,9 @@ class Screen:
         if known is None:
             if len(self._names) >= _MAX_NAMES:
                 self._names.clear()
-            known = self._names[name] = self._redacts and is_secret_name(name)
+            known = self._redacts and is_secret_name(name)
+            if len(name) <= _MAX_NAME:
+                self._names[name] = known
         return known
 
     def text(self, text: str) -> str:
@@ -120,7 +127,10 @@ class Screen:
             return self.text(value[: _MAX_TEXT + 1].decode("utf-8", "backslashreplace"))
         if isinstance(value, BaseException | Failure):
             return self.error(value)
-        items = isinstance(value, list | tuple | set | frozenset)
+        named = getattr(value, "_asdict", None) if isinstance(value, tuple) else None
+        if named is not None:  # a named tuple: its names tell what is secret
+            value = named()
+        items = isinstance(value, _ITEMS)
         if not items and not (hasattr(type(value), "keys") and hasattr(value, "__getitem__")):
             moment = getattr(value, "isoformat", None)
             return self.text(str(value if moment is None else moment()))

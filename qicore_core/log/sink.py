@@ -73,9 +73,8 @@ class Descriptor:
         self._keep = keep
         self._owned = owned
         self._lock = allocate_lock()
-        self._left: bytes | None = (
-            None  # the rest of a line that was cut short; b"" after a failure
-        )
+        # The rest of a line that was cut short; b"" after a failure.
+        self._left: bytes | None = None
 
     def write(self, line: bytes, /) -> None:
         """Write a line."""
@@ -111,15 +110,18 @@ class Descriptor:
 
     def _push(self, line: bytes, ends: float) -> None:
         rest = line
-        while rest:
-            try:
-                rest = rest[_write(self._fd, rest) :]
-            except BlockingIOError:
-                if monotonic() >= ends:
-                    begun = line is self._left or len(rest) < len(line)
-                    self._left = rest if begun else b""
-                    raise
-                sleep(_PAUSE)
+        try:
+            while rest:
+                try:
+                    rest = rest[_write(self._fd, rest) :]
+                except BlockingIOError:
+                    if monotonic() >= ends:
+                        raise
+                    sleep(_PAUSE)
+        except BaseException:  # a full disk, Ctrl-C: the next one goes on where this one ended
+            begun = line is self._left or len(rest) < len(line)
+            self._left = rest if begun else b""
+            raise
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         if self._owned:

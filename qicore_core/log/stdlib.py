@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from .record import LogRecord
+    from .screen import Screen
 
 __all__ = ["capture_stdlib", "forward"]
 
@@ -36,10 +37,10 @@ class _Capture(logging.Handler):
         level = _level(record.levelno)
         if logger.is_level_enabled(level):
             fields = {name: vars(record)[name] for name in vars(record) if name not in _STANDARD}
-            error = record.exc_info[1] if record.exc_info else None
-            logger._output.accept(
-                logger.name, level, _message(record), fields, error, record.created
-            )
+            error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+            output = logger._output
+            message = _message(record, output.screen)
+            output.accept(logger.name, level, message, fields, error, record.created)
 
 
 _capture: Final = _Capture()
@@ -90,11 +91,11 @@ def forward(record: LogRecord) -> None:
     logging.getLogger(record.logger).handle(out)
 
 
-def _message(record: logging.LogRecord) -> str:
+def _message(record: logging.LogRecord, screen: Screen) -> str:
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001  # arguments that do not fit must not lose the record
-        return f"{record.msg} {record.args}"
+        return f"{screen.value(record.msg)} {screen.value(record.args)}"
 
 
 def _level(number: int) -> LogLevel:

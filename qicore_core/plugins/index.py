@@ -8,6 +8,9 @@ finds nothing (zip files, frozen programs). The index is made once a process; `r
 
 from __future__ import annotations
 
+import os
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,9 +107,6 @@ def metadata_of(listed: Listed, field: str, /) -> list[str]:
 
 
 def _scan() -> Iterator[Listed]:
-    import os
-    import sys
-
     seen: set[str] = set()
     for folder in sys.path:
         try:

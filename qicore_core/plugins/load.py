@@ -7,6 +7,8 @@ other plugins keep working. Cancellation and Ctrl-C pass.
 
 from __future__ import annotations
 
+import sys
+
 from ..kinds import PluginInfo, Registry
 from ..result import Failure, failure, success
 from . import faults
@@ -168,6 +170,9 @@ def _load(listed: Listed) -> Result[Loaded]:
         called = call_hook(loaded, hook, argument)
         if isinstance(called, Failure):
             return called
+    if not isinstance(info.api, str):
+        why = f"the range in info.api must be text, got {type(info.api).__name__}"
+        return failure(faults.invalid(listed, why))
     if info.api and not fits(__version__, info.api):
         return failure(faults.incompatible(listed, info.api, __version__))
     if listed.kind:
@@ -181,8 +186,6 @@ def _load(listed: Listed) -> Result[Loaded]:
 
 
 def _import(listed: Listed) -> Result[ModuleType]:
-    import sys
-
     if not all(part.isidentifier() for part in listed.module.split(".")):
         why = f"its entry point must be the name of a module, got {listed.module!r}"
         return failure(faults.invalid(listed, why))

@@ -6,6 +6,8 @@ remain outside this control.
 
 from __future__ import annotations
 
+from os import environ
+
 from .. import codes
 from ..error import QiError
 from ..result import failure, success
@@ -73,8 +75,6 @@ class PluginPolicy:
             PLUGIN_POLICY_INVALID: a setting of another name, or of another shape: to pass over it
                 would allow what was to be denied.
         """
-        from os import environ
-
         said = dict(settings)
         for name, variable in _VARIABLES.items():
             if variable in environ:

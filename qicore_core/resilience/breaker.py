@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 else:
     from ..lean import final
 
-__all__ = ["CircuitBreaker", "CircuitBreakerConfig", "CircuitBreakerState"]
+__all__ = ["CircuitBreaker"]
 
 _BUCKETS: Final = 10
 

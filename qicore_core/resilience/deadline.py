@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     from ..lean import final
 
-__all__ = ["Deadline"]
+__all__ = ["Deadline", "current"]
 
 
 @final
@@ -100,7 +100,7 @@ class Deadline:
     def __exit__(self, *_: object) -> None:
         token, self._token = self._token, None
         assert token is not None  # noqa: S101  # __enter__ set it
-        current.reset(token)
+        _leave(token)
 
     def __repr__(self) -> str:
         return f"<Deadline in {self.remaining():.3f} s>"
@@ -115,7 +115,14 @@ class _Lifted:
         self._token = current.set(None)
 
     def __exit__(self, *_: object) -> None:
-        current.reset(self._token)
+        _leave(self._token)
+
+
+def _leave(token: Token[Deadline | None]) -> None:
+    try:
+        current.reset(token)
+    except ValueError:
+        pass  # a generator may be closed from another context, where nothing was set
 
 
 current: Final[ContextVar[Deadline | None]] = ContextVar("qicore_deadline", default=None)

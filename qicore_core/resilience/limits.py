@@ -100,8 +100,7 @@ class RateLimiter:
         return _PASSED if refused is None else failure(refused)
 
     def _turn(self) -> tuple[float, QiError | None]:
-        limit = Deadline.within(self.rate.max_wait)
-        assert limit is not None  # noqa: S101  # max_wait is a number
+        limit = _limit(self.rate.max_wait)
         wait = self._tokens.take(1.0, limit)
         if wait <= limit:
             return wait, None
@@ -170,16 +169,19 @@ class Bulkhead:
         """
         if self._enter():
             return _PASSED
-        limit = self._limit()
+        limit = _limit(self.max_wait)
         if limit <= 0.0:
             return self._full(limit)
         from asyncio import get_running_loop  # late: synchronous programs never load asyncio
 
         loop = get_running_loop()
         future = loop.create_future()
+        is_told = False
 
         def wake() -> None:
+            nonlocal is_told
             loop.call_soon_threadsafe(_settle, future)
+            is_told = True
 
         if self._enter(wake):
             return _PASSED
@@ -190,7 +192,8 @@ class Bulkhead:
         except TimeoutError:  # the timer's own: nothing else in the block raises
             return self._full(limit) if self._leave(wake) else _PASSED
         except BaseException:  # cancelled; a place that came in the same moment goes on to the next
-            if not self._leave(wake):
+            is_handed_over = not self._leave(wake)
+            if is_handed_over and (is_told or not loop.is_closed()):  # else it went on already
                 self.release()
             raise
         return _PASSED
@@ -199,7 +202,7 @@ class Bulkhead:
         """Wait for a place in a thread, as `acquire` does in a task."""
         if self._enter():
             return _PASSED
-        limit = self._limit()
+        limit = _limit(self.max_wait)
         if limit <= 0.0:
             return self._full(limit)
         gate = allocate_lock()
@@ -247,11 +250,6 @@ class Bulkhead:
         with self._lock:
             return self._waiting.pop(wake, self) is None
 
-    def _limit(self) -> float:
-        limit = Deadline.within(self.max_wait)
-        assert limit is not None  # noqa: S101  # max_wait is a number
-        return limit
-
     def _full(self, limit: float) -> Result[None]:
         error = QiError.exhausted(
             BULKHEAD_FULL,
@@ -265,6 +263,12 @@ class Bulkhead:
 
     def __repr__(self) -> str:
         return f"<Bulkhead{_to(self.name)} of {self.size}, {self._free} free>"
+
+
+def _limit(max_wait: float) -> float:
+    limit = Deadline.within(max_wait)
+    assert limit is not None  # noqa: S101  # max_wait is a number
+    return limit
 
 
 def _settle(future: Future[None]) -> None:

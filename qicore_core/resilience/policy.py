@@ -7,7 +7,8 @@ A policy is a description and has no state. Attached to a client or a function i
 
 from __future__ import annotations
 
-from .breaker import CircuitBreaker, CircuitBreakerConfig
+from .breaker import CircuitBreaker
+from .circuit import CircuitBreakerConfig
 from .clock import SYSTEM_CLOCK, system_random
 from .limits import Bulkhead, Rate, RateLimiter
 from .retry import RetryPolicy

@@ -6,6 +6,7 @@ host. This room must never learn what is called.
 
 from __future__ import annotations
 
+from ..error.foreign import repr_of
 from .call import Call, finish
 from .state import States
 
@@ -107,7 +108,7 @@ class Runner:
         if permit:  # nearly always: what follows is all that such a call costs
             began = state.now()
             result = await fn(*args)
-            if state.is_settled(result, permit, began):
+            if state.settle(result, permit, began):
                 return result
             call = Call(state, fn, args, _NO_KWARGS, operation, repeatable, False)
             return await call.go_on(result, permit, began)
@@ -135,7 +136,7 @@ class Runner:
         if permit:
             began = state.now()
             result = fn(*args)
-            if state.is_settled(result, permit, began):
+            if state.settle(result, permit, began):
                 return result
             call = Call(state, fn, args, _NO_KWARGS, operation, repeatable, True)
             return finish(call.go_on(result, permit, began))
@@ -172,5 +173,5 @@ class Runner:
         return call
 
     def __repr__(self) -> str:
-        key = "" if self._key is None else f" {self._key!r}"
+        key = "" if self._key is None else f" {repr_of(self._key)}"
         return f"<Runner {self.name}{key} {self.policy!r}>"

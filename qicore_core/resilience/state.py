@@ -106,7 +106,7 @@ class State:
             return self.breaker.closed_permit if self.breaker is not None else 0
         return 0
 
-    def is_settled(self, result: object, permit: int, began: float) -> bool:
+    def settle(self, result: object, permit: int, began: float) -> bool:
         """Take note of a first attempt made by the shortcut; False if there is more to do."""
         if result.__class__ is not Success:
             return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from .. import codes
 from ..error import QiError
 from ..kinds import Health
@@ -25,7 +27,7 @@ async def close(
         RUNTIME_CLOSE_TIMEOUT: it was not closed by then and was left.
         what it fails with, with `component` in its context.
     """
-    import asyncio
+    import asyncio  # late: a program may use the core without it
 
     timer = asyncio.timeout_at(until)
     try:
@@ -50,8 +52,7 @@ async def close(
 
 async def check(name: str, asked: Callable[[], Awaitable[object]], timeout: float, /) -> Health:
     """Ask one whether it is well; to fail, to raise and to be late are not."""
-    import asyncio
-    from time import perf_counter
+    import asyncio  # late, as above
 
     began = perf_counter()
     error: QiError | None = None
@@ -64,6 +65,9 @@ async def check(name: str, asked: Callable[[], Awaitable[object]], timeout: floa
         error = QiError.timeout(
             codes.HEALTH_TIMEOUT, f"{name} did not answer within {timeout} s", source=name
         )
-    except Exception as exception:  # noqa: BLE001  # foreign code: a check must not end the others
+    except (Exception, SystemExit, asyncio.CancelledError) as exception:  # foreign code
+        asking = asyncio.current_task()
+        if isinstance(exception, asyncio.CancelledError) and asking and asking.cancelling():
+            raise  # it was asked of us; else the check lost a wait of its own, and ends no other
         error = QiError.from_exception(exception, source=name)
     return Health(name, error, perf_counter() - began)

@@ -103,7 +103,7 @@ class Runtime:
                 return allowed
             runtime = Runtime(close_timeout, given.emit)
             handed = _with_plugins(given, allowed.value)
-            return await _start(runtime, values, handed, allowed.value, handle_sigterm)
+            return await _start(runtime, values, handed, handle_sigterm)
 
         return Opening(start)
 
@@ -154,7 +154,7 @@ class Runtime:
         Args:
             timeout: seconds for each check.
         """
-        import asyncio
+        import asyncio  # late: a program may use the core without it
 
         async with asyncio.TaskGroup() as group:
             checks = [
@@ -172,7 +172,7 @@ class Runtime:
             RUNTIME_CLOSE_TIMEOUT: one was not closed in time and was left.
             what the closing of one failed with; several are in `errors`.
         """
-        import asyncio
+        import asyncio  # late, as above
 
         while self._stops:
             self._stops.pop()()
@@ -215,16 +215,15 @@ async def _start(
     runtime: Runtime,
     values: Mapping[str, object],
     parts: Parts,
-    plugins: PluginPolicy,
     handle_sigterm: bool,
 ) -> Result[Runtime]:
     found = sections(values)
     if isinstance(found, Failure):
         return found
     try:
-        opened = await gather([_open(runtime, *one, parts, plugins) for one in found.value])
+        opened = await gather([_open(runtime, *one, parts) for one in found.value])
         if isinstance(opened, Success):
-            _hook(runtime, plugins)
+            _hook(runtime, parts.plugins)
     except BaseException:
         await runtime.close()  # a bug or a cancellation: what was opened is closed, and it passes
         raise
@@ -236,7 +235,7 @@ async def _start(
     return success(runtime)
 
 
-def _hook(runtime: Runtime, plugins: PluginPolicy) -> None:
+def _hook(runtime: Runtime, plugins: PluginPolicy | None) -> None:
     """Let the plugins of hooks listen and add checks; one that cannot is a check that fails."""
     found, errors = hook_modules(plugins)
     for loaded in found:
@@ -261,11 +260,10 @@ async def _open(
     name: str,
     settings: dict[str, object],
     parts: Parts,
-    plugins: PluginPolicy,
 ) -> Result[None]:
     url = settings.pop("url", None)
     text = None if url is None else str(url.reveal() if isinstance(url, Secret) else url)
-    loaded = load(kind, driver(kind, text), plugins)
+    loaded = load(kind, driver(kind, text), parts.plugins)
     if isinstance(loaded, Failure):
         return failure(loaded.error.with_context(component=label(kind, name)))
     token = loaded.value.kind
@@ -279,7 +277,7 @@ async def _open(
 
 
 def _cancel_on_sigterm(runtime: Runtime) -> None:
-    import asyncio
+    import asyncio  # late, as above
     import signal
     import threading
 

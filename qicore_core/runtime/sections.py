@@ -48,11 +48,21 @@ def policy(values: Mapping[str, object], /) -> Result[PluginPolicy]:
     """Read the section `[qicore.plugins]`.
 
     Errors:
-        PLUGIN_POLICY_INVALID: as `PluginPolicy.from_settings`.
+        PLUGIN_POLICY_INVALID: as `PluginPolicy.from_settings`, or it is no section: to pass over
+            it would allow what was to be denied.
     """
-    ours = values.get("qicore")
-    said = ours.get("plugins") if isinstance(ours, dict) else None
-    return PluginPolicy.from_settings(said if isinstance(said, dict) else {})
+    ours = values.get("qicore", {})
+    said = ours.get("plugins", {}) if isinstance(ours, dict) else ours
+    if isinstance(said, dict):
+        return PluginPolicy.from_settings(said)
+    return failure(
+        QiError.configuration(
+            codes.PLUGIN_POLICY_INVALID,
+            f"qicore.plugins must be a section, got {type(said).__name__}",
+            hint="write [qicore.plugins] and under it allow, deny or prefer",
+            source="runtime",
+        )
+    )
 
 
 def driver(kind: str, url: str | None, /) -> str:

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        from importlib import import_module
-
-        if name not in _HOMES:
+        home = _HOMES.get(name)
+        if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        value = globals()[name] = getattr(__import__(f"{__name__}.{home}", fromlist=[name]), name)
         return value
 
 

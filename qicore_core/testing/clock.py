@@ -87,7 +87,7 @@ class FakeClock:
 
     def _pass_to(self, moment: float) -> None:
         self._now = max(self._now, moment)
-        for timer in sorted(self._timers, key=_moment):
+        for timer in sorted(self._timers, key=lambda one: one.at):
             if timer.at <= self._now:
                 timer.expire()
 
@@ -145,7 +145,3 @@ def instant() -> Generator[None]:
         yield
     finally:
         sleepless.reset(token)
-
-
-def _moment(timer: _Timer) -> float:
-    return timer.at

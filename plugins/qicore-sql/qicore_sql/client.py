@@ -1,0 +1,164 @@
+"""The database that users hold: everything that is the same for every driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar, final, overload
+
+from qicore_core import Failure, Opening, Policy, QiError, Result, RetryPolicy, failure, success
+from qicore_core.kinds import Parts
+
+from .calls import Calls, is_undone
+from .driver import SqlDriver
+from .errors import UNSUPPORTED, closed
+from .queries import Queries
+from .settings import DatabaseSettings
+from .statement import Statements
+from .transaction import Block, Ends, Transaction, complete
+
+__all__ = ["Database"]
+
+T = TypeVar("T")
+_UNITS: Final = RetryPolicy(5)  # of `transaction(fn)`, which is there to be repeated
+
+
+@final
+class Database(Queries):
+    """A database, the same whatever keeps it. Made by `open_database`.
+
+    Each call on it is a transaction of its own: it takes effect as a whole or not at all.
+    """
+
+    __slots__ = ("_calls", "_driver", "_is_closed", "_units")
+
+    def __init__(
+        self,
+        driver: SqlDriver,
+        settings: DatabaseSettings | None = None,
+        parts: Parts | None = None,
+        /,
+    ) -> None:
+        settings, parts = settings or DatabaseSettings(), parts or Parts()
+        super().__init__(Statements(driver.dialect), settings.max_rows)
+        policy = settings.policy or Policy()
+        # Around the whole of a transaction; breaker, bulkhead and rate are its statements' own.
+        around = Policy(retry=policy.retry or _UNITS, timeout=policy.timeout)
+        self._driver = driver
+        self._calls = Calls(policy, parts)
+        self._units = Calls(around, parts)
+        self._is_closed = False
+
+    @overload
+    def transaction(self, /) -> Opening[Transaction]: ...
+    @overload
+    def transaction(
+        self,
+        fn: Callable[[Transaction], Awaitable[Result[T]]],
+        /,
+        *,
+        timeout: float | None = None,
+        policy: Policy | None = None,
+    ) -> Coroutine[Any, Any, Result[T]]: ...
+    def transaction(
+        self,
+        fn: Callable[[Transaction], Awaitable[Result[T]]] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        policy: Policy | None = None,
+    ) -> Any:
+        """Run a function in a transaction, or open one for `async with`.
+
+        ```python
+        async with db.transaction() as tx:
+            await tx.execute("update accounts set sum = sum - $1 where id = $2", 5, 1)
+            await tx.execute("update accounts set sum = sum + $1 where id = $2", 5, 2)
+        ```
+        Leaving commits; an exception rolls back and passes. A Failure from `tx` dooms it.
+
+        Args:
+            fn: called with the transaction, and called again, in a new one, when others were in the
+                way (DB_LOCKED, DB_SERIALIZATION): what it does outside of the database it may do
+                twice. It gives a Result: a Success commits, a Failure rolls back and is given.
+            timeout: seconds for the whole of it, with `fn`.
+            policy: its retry and timeout in place of the database's, with `fn`.
+
+        Errors:
+            DB_TRANSACTION_DOOMED: a call failed, which is the cause, and nothing is done; leaving
+                the block raises it.
+            what COMMIT fails with; leaving the block raises it.
+        """
+        if fn is None:
+            return Block(self._begin)
+        return self._repeat(fn, timeout, policy)
+
+    async def health(self) -> Result[None]:
+        """Ask the database for anything at all."""
+        answer = await self.query_value("select 1")
+        return answer.map(lambda _: None)
+
+    async def migrate(self, folder: str, /) -> Result[int]:
+        """Bring the schema up to date. Not here yet.
+
+        Errors:
+            DB_UNSUPPORTED: always.
+        """
+        return failure(_not_yet("migrate", "run its statements by execute()"))
+
+    async def backup(self, path: str, /) -> Result[None]:
+        """Copy the whole database into a file. Not here yet.
+
+        Errors:
+            DB_UNSUPPORTED: always.
+        """
+        return failure(_not_yet("backup", "for SQLite: execute('vacuum into $1', path)"))
+
+    async def close(self) -> None:
+        """Close the driver; every call after that is a DB_CLOSED."""
+        self._is_closed = True
+        await self._driver.close()
+
+    async def _begin(self) -> Result[Transaction]:
+        if self._is_closed:
+            return failure(_closed())
+        begun = await self._calls.perform("begin", self._driver.begin, is_undone, None, None)
+        if isinstance(begun, Failure):
+            return begun
+        ends = Ends.of(begun.value)
+        return success(
+            Transaction(self._statements, self._max_rows, self._calls, ends, asyncio.Lock())
+        )
+
+    async def _repeat(
+        self,
+        fn: Callable[[Transaction], Awaitable[Result[T]]],
+        timeout: float | None,
+        policy: Policy | None,
+    ) -> Result[T]:
+        if policy is not None:
+            policy = Policy(retry=policy.retry, timeout=policy.timeout)
+        return await self._units.perform(
+            "transaction", complete, is_undone, timeout, policy, self._begin, fn
+        )
+
+    async def _perform(
+        self,
+        operation: str,
+        fn: Callable[[Any], Awaitable[Result[T]]],
+        is_repeatable: bool,
+        timeout: float | None,
+        policy: Policy | None,
+    ) -> Result[T]:
+        if self._is_closed:
+            return failure(_closed())
+        repeatable = is_repeatable or is_undone
+        return await self._calls.perform(operation, fn, repeatable, timeout, policy, self._driver)
+
+
+def _closed() -> QiError:
+    return closed("the database was closed", "open it again")
+
+
+def _not_yet(what: str, hint: str) -> QiError:
+    return QiError.unsupported(UNSUPPORTED, f"{what} is not here yet", hint=hint, source="sql")

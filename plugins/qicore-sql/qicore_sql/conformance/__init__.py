@@ -1,0 +1,28 @@
+"""What every database keeps, whatever its driver: the contract that a driver's author runs.
+
+```python
+class TestDuck(SqlContract):
+    url = "duckdb:///:memory:"
+```
+
+It goes through the real door and the driver's entry point; `qicore-sql[testing]` brings the kit.
+"""
+
+from __future__ import annotations
+
+from .answers import AnswerLaws
+from .limits import LimitLaws
+from .transactions import TransactionLaws
+
+__all__ = ["SqlContract"]
+
+
+class SqlContract(AnswerLaws, TransactionLaws, LimitLaws, abstract=True):
+    """The laws of a database, for the driver that opens `url`.
+
+    The database may be kept from one law to the next: each has tables of its own.
+
+    Attributes:
+        url: what is opened.
+        settings: the driver's settings.
+    """

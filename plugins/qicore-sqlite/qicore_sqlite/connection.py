@@ -1,0 +1,181 @@
+"""What a thread does with its connection: open it, run a statement, run several."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from types import NoneType
+from typing import Any, Final
+
+from qicore_core import Failure, QiError, Result, failure, success
+from qicore_sql import Answer, Statement, Step
+from qicore_sql.errors import QUERY_FAILED
+
+from .errors import ERRORS, unbound, unopened, unread
+from .settings import SqliteSettings
+
+__all__ = ["columns_of", "connect", "execute", "execute_many", "fetch", "open_rows"]
+
+_PLAIN: Final = (str, int, float, bytes, bytearray, memoryview, NoneType)
+_EXACT: Final = frozenset((str, int, bytes, bool, NoneType))
+_REFUSALS: Final = (sqlite3.Error, OverflowError, UnicodeEncodeError)
+_CHANGES: Final = frozenset(("insert", "update", "delete", "replace"))
+_DROPPED: Final = 1_000  # rows at once, of a statement whose rows nobody wants
+
+
+def connect(settings: SqliteSettings, /, *, is_writer: bool) -> Result[sqlite3.Connection]:
+    """Open a connection.
+
+    Errors:
+        DB_CONNECTION_FAILED: the file cannot be opened, is no database, or lies where there is no
+            write-ahead log.
+    """
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(
+            settings.path,
+            timeout=settings.busy_timeout,
+            isolation_level=None,  # this room says where a transaction begins
+            check_same_thread=False,  # another thread interrupts; nothing else is shared
+            cached_statements=settings.statement_cache,
+        )
+        mode = connection.execute("pragma journal_mode=wal").fetchone()[0]
+        connection.execute(f"pragma synchronous={settings.durability}")
+        connection.execute("pragma foreign_keys=on")
+        if not is_writer:
+            connection.execute("pragma query_only=on")
+    except sqlite3.Error as exception:
+        if connection is not None:
+            connection.close()
+        return failure(unopened(_translated(exception), settings.path))
+    if mode == "wal" or settings.is_in_memory:
+        return success(connection)
+    connection.close()
+    no_wal = QiError.configuration(
+        QUERY_FAILED, "no write-ahead log can be kept there", hint="use a local disk"
+    )
+    return failure(unopened(no_wal, settings.path))
+
+
+def execute(
+    connection: sqlite3.Connection, statement: Statement, params: Sequence[object], limit: int, /
+) -> Result[Answer]:
+    """Run a statement; give at most so many of its rows."""
+    cursor = open_rows(connection, statement, params)
+    if isinstance(cursor, Failure):
+        return cursor
+    rows = cursor.value
+    try:
+        if rows.description is None:
+            return success(Answer((), (), max(rows.rowcount, 0)))
+        found: list[Any] = rows.fetchmany(limit) if limit else []
+        while not limit and rows.fetchmany(_DROPPED):
+            continue
+        return success(Answer(columns_of(rows), found, max(rows.rowcount, 0)))
+    except sqlite3.Error as exception:
+        return failure(_refusal(connection, exception, statement, params))
+    finally:
+        rows.close()  # one that is not read to its end would keep its snapshot
+
+
+def execute_many(connection: sqlite3.Connection, steps: Sequence[Step], /) -> Result[Sequence[int]]:
+    """Run steps one after the other, up to the first that fails."""
+    counts: list[int] = []
+    cursor = connection.cursor()
+    for statement, rows in steps:
+        text, order, changed = statement.text, statement.order, 0
+        for params in rows:
+            unfit = _unfit(params)
+            if unfit is not None:
+                return failure(unfit.with_context(step=len(counts)))
+        try:
+            if len(rows) > 1 and statement.keyword in _CHANGES:
+                cursor.executemany(text, [statement.arrange(params) for params in rows])
+                changed = cursor.rowcount
+            else:
+                for params in rows:
+                    cursor.execute(text, params if order is None else statement.arrange(params))
+                    while cursor.description is not None and cursor.fetchmany(_DROPPED):
+                        continue
+                    changed += max(cursor.rowcount, 0)
+        except _REFUSALS as exception:
+            error = _refusal(connection, exception, statement, rows[0])
+            return failure(error.with_context(step=len(counts)))
+        counts.append(changed)
+    return success(counts)
+
+
+def open_rows(
+    connection: sqlite3.Connection, statement: Statement, params: Sequence[object], /
+) -> Result[sqlite3.Cursor]:
+    """Run a statement up to its first row."""
+    unfit = _unfit(params)
+    if unfit is not None:
+        return failure(unfit)
+    try:
+        return success(connection.execute(statement.text, statement.arrange(params)))
+    except _REFUSALS as exception:
+        return failure(_refusal(connection, exception, statement, params))
+
+
+def fetch(cursor: sqlite3.Cursor, size: int, /) -> Result[Sequence[tuple[Any, ...]]]:
+    """Give the next rows of a statement."""
+    try:
+        return success(cursor.fetchmany(size))
+    except sqlite3.Error as exception:
+        return failure(_translated(exception))
+
+
+def columns_of(cursor: sqlite3.Cursor, /) -> Sequence[str]:
+    """Name the columns of a statement that gives rows."""
+    return tuple([column[0] for column in cursor.description])
+
+
+def _refusal(
+    connection: sqlite3.Connection,
+    exception: Exception,
+    statement: Statement,
+    params: Sequence[object],
+    /,
+) -> QiError:
+    """Say why a statement failed.
+
+    SQLite has one code for a statement that it cannot compile and for one that fails as it runs;
+    what it also cannot explain, it could not compile.
+    """
+    error = _translated(exception)
+    if getattr(exception, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        try:
+            connection.execute(f"explain {statement.text}", statement.arrange(params)).close()
+        except sqlite3.Error:
+            return unread(error)
+    return error
+
+
+def _translated(exception: Exception) -> QiError:
+    error = ERRORS.translate(exception)
+    assert error is not None  # noqa: S101  # the table has all that is caught in this room
+    return error
+
+
+def _unfit(params: Sequence[object]) -> QiError | None:
+    """Say why SQLite would not keep a value as it is, or None."""
+    for value in params:
+        kind = type(value)
+        if kind not in _EXACT and not (kind is float and value == value):
+            return _misfit(params)
+    return None
+
+
+def _misfit(params: Sequence[object]) -> QiError | None:
+    """Look closely at what is of no exact type, or not a number."""
+    for position, value in enumerate(params, 1):
+        if not isinstance(value, _PLAIN):
+            return unbound(
+                f"SQLite has no type for {type(value).__name__}",
+                "pass text: value.isoformat(), str(value), json.dumps(value)",
+                position,
+            )
+        if value != value:
+            return unbound("SQLite has no NaN, it would keep NULL", "pass None", position)
+    return None
