@@ -75,7 +75,9 @@ def _opening(
         own = read_settings(CacheSettings, ours, "cache")
         if isinstance(own, Failure):
             return own
-        scheme = choose(CACHE.name) if url is None else success(url.partition(":")[0])
+        scheme = (
+            choose(CACHE.name, parts.plugins) if url is None else success(url.partition(":")[0])
+        )
         if isinstance(scheme, Failure):
             return scheme
         where = f"{scheme.value}:" if url is None else url

@@ -70,7 +70,7 @@ def _opening(
         checked = own.check()
         if isinstance(checked, Failure):
             return checked
-        name = success(client) if client else choose(HTTP.name)
+        name = success(client) if client else choose(HTTP.name, parts.plugins)
         if isinstance(name, Failure):
             return name
         transport = await open_port(HTTP, name.value, f"{name.value}:", settings, parts)

@@ -53,7 +53,7 @@ def _opening(
         checked = own.check()
         if isinstance(checked, Failure):
             return checked
-        scheme = choose(SQL.name) if url is None else success(url.partition(":")[0])
+        scheme = choose(SQL.name, parts.plugins) if url is None else success(url.partition(":")[0])
         if isinstance(scheme, Failure):
             return scheme
         where = f"{scheme.value}:" if url is None else url
