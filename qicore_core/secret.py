@@ -179,8 +179,9 @@ def _redact(value: Any, depth: int, inside: tuple[int, ...]) -> object:
         return redact_text(value)
     if isinstance(value, Secret):
         return MASK
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        value = value._asdict()  # a named tuple: its names tell what is secret
+    named: Any = getattr(value, "_asdict", None) if isinstance(value, tuple) else None
+    if named is not None:
+        value = named()  # a named tuple: its names tell what is secret
     items = isinstance(value, list | tuple | set | frozenset)
     if not items and not _is_mapping(value):
         return value

@@ -655,3 +655,19 @@ class TestRelease:
 
     def test_nothing_is_nothing(self) -> None:
         release(None)
+
+
+def test_contexts_that_refuse_to_be_compared_are_compared_by_what_they_carry() -> None:
+    class Array:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("an array has no truth")
+
+        def __hash__(self) -> int:
+            return 1
+
+        def __reduce__(self) -> tuple[type, tuple[()]]:
+            return list, ()
+
+    one, other = QiError.internal("X", "x", held=Array()), QiError.internal("X", "x", held=Array())
+    assert one == other
+    assert one != QiError.internal("X", "x", held=5)

@@ -320,3 +320,7 @@ def test_no_file_names_an_index_host_or_somebody_s_home() -> None:
             continue  # no text
         found += [f"{path.relative_to(ROOT)}: {hit[0]}" for hit in pattern.finditer(text)]
     assert found == []
+
+
+def test_the_window_lists_every_name() -> None:
+    assert set(dir(qicore_core)) >= set(qicore_core.__all__)

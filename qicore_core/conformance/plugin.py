@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import re
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -17,7 +18,7 @@ from ..error import QiError
 from ..kinds import Kind, Parts
 from ..opening import Opening
 from ..plugins import PluginPolicy, index, load
-from ..plugins.index import normal
+from ..plugins.index import metadata_of, normal
 from ..plugins.version import range_in
 from ..result import Failure, Success
 from .contract import Contract, law
@@ -100,6 +101,9 @@ class PluginContract(Contract["Any"], abstract=True):
         for one in index():
             ours |= {one.module.partition(".")[0], one.distribution.replace("-", "_")}
         for listed in self._listed():
+            for line in metadata_of(listed, "Requires-Dist"):
+                if line.startswith("qicore-"):  # its domain, which need not bring a driver itself
+                    ours.add(re.split(r"[^\w-]", line)[0].replace("-", "_"))
             if listed.kind:
                 found = {name.partition(".")[0] for name in _modules_of(listed)}
                 foreign = sorted(found - ours - sys.stdlib_module_names)
