@@ -860,3 +860,12 @@ def test_run_exits_by_category_where_stderr_was_closed(monkeypatch: pytest.Monke
     with pytest.raises(SystemExit) as exit_:
         run(refuse())
     assert exit_.value.code == 69
+
+
+def test_a_call_is_waited_for_in_turns_so_that_no_signal_is_slept_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("qicore_core.concurrency.threads._TURN", 0.001)
+    with blocking() as call:
+        call(asyncio.sleep(0.02))
+        assert call(double(1)) == success(2)

@@ -10,14 +10,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Runner, Task
     from collections.abc import Awaitable, Callable
+    from concurrent.futures import Future
     from contextlib import ExitStack
     from types import TracebackType
-    from typing import Any, ParamSpec, Self, TypeVar
+    from typing import Any, Final, ParamSpec, Self, TypeVar
 
     T = TypeVar("T")
     P = ParamSpec("P")
 
 __all__ = ["Portal", "blocking", "in_thread"]
+
+_TURN: Final = 0.5  # seconds
 
 
 async def in_thread(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -133,10 +136,10 @@ class Portal:
 
         try:
             loop.call_soon_threadsafe(start)
-            task = ended.result()
+            task = _outcome(ended)
         except BaseException:  # Ctrl-C, or what another signal handler raises: end the call first
             loop.call_soon_threadsafe(stop)
-            ended.exception()  # this waits as well
+            _ = _outcome(ended)
             close_coroutines([awaitable])
             raise
         return task.result()
@@ -153,6 +156,15 @@ class Portal:
 
     def _leave(self, opened: Any) -> None:
         self(opened.close())
+
+
+def _outcome(ended: Future[T]) -> T:
+    """Wait in turns: a signal that comes right before a wait ends only the next one."""
+    while True:
+        try:
+            return ended.result(_TURN)
+        except TimeoutError:
+            continue
 
 
 def _serve(runner: Runner) -> None:
