@@ -9,6 +9,7 @@ import atexit
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,8 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests"]
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+# Tests interrupt themselves; where nox runs in the background, children would inherit "ignore".
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CONSTRAINTS = "tests/constraints.txt"
 MEMBERS = {"qicore-core": Path()} | {
