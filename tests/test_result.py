@@ -495,8 +495,9 @@ class TestChecked:
     )
     def test_a_failure_dropped_unread_is_told(self, code: str) -> None:
         said = run_checked(code)
-        assert "ResourceWarning: a Failure was dropped unread: QiError.internal('CODE'" in said
-        assert "abc" not in said
+        told = [line for line in said.splitlines() if "ResourceWarning: a Failure" in line]
+        assert "a Failure was dropped unread: QiError.internal('CODE'" in told[0]
+        assert "abc" not in told[0]  # below it Python 3.13 shows the line of the program itself
 
     @pytest.mark.parametrize(
         "use",
