@@ -62,7 +62,7 @@ EACH_OF_THE_PRODUCT = pytest.mark.parametrize(
 )
 
 MAX_LINES = 350
-MAX_CODE = 5_810  # of the core, without the kits; the aim is 4,000: decision record 0002
+MAX_CODE = 7_191  # held, so that it only falls; the budget is 4,000 and missed: record 0002
 
 
 def room_of(name: str) -> str:
@@ -148,15 +148,19 @@ def test_a_file_is_not_too_long(name: str) -> None:
 
 
 def lines_of_code(name: str) -> int:
-    """Count logical lines: a statement is one, however it is broken; docstrings are none."""
+    """Count the lines that hold code: no docstring, no comment, nothing blank."""
     text = FILES[name].read_text("utf-8")
-    docs: set[int] = set()
+    quiet = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    held: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in quiet | {tokenize.ENDMARKER}:
+            held.update(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(TREES[name]):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            docs.update(range(node.lineno, (node.end_lineno or 0) + 1))
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    ends = [token for token in tokens if token.type == tokenize.NEWLINE]
-    return len([token for token in ends if token.start[0] not in docs])
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and ast.get_docstring(node, clean=False) is not None:
+                held.difference_update(range(first.lineno, (first.end_lineno or 0) + 1))
+    return len(held)
 
 
 def test_the_core_is_not_too_large() -> None:
