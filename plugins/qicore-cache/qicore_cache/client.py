@@ -158,11 +158,12 @@ class Cache(Generic[V]):
 
     async def clear(
         self, *, timeout: float | None = None, policy: Policy | None = None
-    ) -> Result[int]:
-        """Forget everything in this namespace, and nothing else; give how much there was."""
-        return await self._road.call(
+    ) -> Result[None]:
+        """Forget everything in this namespace, and nothing else."""
+        cleared = await self._road.call(
             "clear", timeout, policy, self._road.store.delete, self._road.ns, None
         )
+        return cleared.map(lambda _: None)
 
     async def size(
         self, *, timeout: float | None = None, policy: Policy | None = None
@@ -197,13 +198,17 @@ class Cache(Generic[V]):
     async def ttl_of(
         self, key: str, /, *, timeout: float | None = None, policy: Policy | None = None
     ) -> Result[float | Missing | None]:
-        """Give the seconds that a key has left, None for no end, MISSING where there is none."""
+        """Give the seconds that a key has left, None for no end, MISSING where there is none.
+
+        Errors:
+            CACHE_UNSUPPORTED: the store cannot.
+        """
         if error := self._road.refused(key):
             return failure(error)
-        found = await self._road.call(
-            "ttl_of", timeout, policy, self._road.store.read, self._road.ns, [key]
-        )
-        return found.map(lambda entries: entries[key].ttl if key in entries else MISSING)
+        store = self._road.store
+        if not isinstance(store, ExpiringStore):
+            return failure(_unsupported("ttl_of"))
+        return await self._road.call("ttl_of", timeout, policy, store.ttl_of, self._road.ns, key)
 
     async def increment(
         self,

@@ -25,7 +25,7 @@ from qicore_core import QiError, Result, failure, success
 
 from .errors import NOT_A_NUMBER
 from .isolate import CONSTANT, copied, weigh
-from .store import MISSING, Entry
+from .store import MISSING, Entry, Missing
 
 __all__ = ["MemoryStore"]
 
@@ -168,15 +168,15 @@ class MemoryStore:
             self._add(_Node(nodes, key, b"%d" % by if coded else by, ends, _ENTRY_BYTES))
             return success(by)
 
-    async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, Entry]]:
-        """Give the entries that are there."""
+    async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
+        """Give the data that is there."""
         nodes, now = self._nodes(ns), self.now()
-        found: dict[str, Entry] = {}
+        found: dict[str, bytes] = {}
         for key in keys:
             node = nodes.get(key)
             if node is not None and node.ends > now:
                 node.visited = True
-                found[key] = Entry(node.value, None if node.ends == _FOREVER else node.ends - now)
+                found[key] = node.value
         return success(found)
 
     async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:
@@ -215,6 +215,13 @@ class MemoryStore:
                 return success(0)
             node.ends = _FOREVER if ttl is None else now + ttl
             return success(1)
+
+    async def ttl_of(self, ns: str, key: str, /) -> Result[float | Missing | None]:
+        """Give the seconds that an entry has left."""
+        node, now = self._nodes(ns).get(key), self.now()
+        if node is None or node.ends <= now:
+            return success(MISSING)
+        return success(None if node.ends == _FOREVER else node.ends - now)
 
     async def close(self) -> None:
         """Forget everything."""

@@ -157,7 +157,7 @@ class Road:
         if isinstance(wanted, Failure):
             return wanted
         space = self.space
-        held: Mapping[str, Entry] = {}
+        held: Mapping[str, bytes] = {}
         if space is None:
             read = await self.call("get", timeout, policy, self.store.read, self.ns, wanted.value)
             if isinstance(read, Failure):
@@ -171,7 +171,7 @@ class Road:
                     if value is not MISSING:
                         found[key] = value if value.__class__ is Failure else success(value)
                 elif key in held:
-                    found[key] = self._decode(key, held[key].data)
+                    found[key] = self._decode(key, held[key])
             except Exception as exception:  # noqa: BLE001  # foreign: the value's own, or its bytes
                 return failure(self.unread(key, exception))
         self.stats.hits += len(found)

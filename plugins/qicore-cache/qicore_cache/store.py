@@ -50,8 +50,7 @@ class Entry:
 
     Attributes:
         data: the encoded value.
-        ttl: on the way in, the seconds to keep it; on the way out, those that are left. None is
-            without end.
+        ttl: the seconds to keep it; None is without end.
     """
 
     data: bytes
@@ -66,8 +65,8 @@ class CacheStore(Protocol):
     raised but bugs and cancellation.
     """
 
-    async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, Entry]]:
-        """Give the entries of those keys that are there and have not expired."""
+    async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
+        """Give the data of those keys that are there and have not expired."""
         ...
 
     async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:
@@ -75,7 +74,7 @@ class CacheStore(Protocol):
         ...
 
     async def delete(self, ns: str, keys: Iterable[str] | None, /) -> Result[int]:
-        """Forget those keys, or with None the whole namespace; give how many were there."""
+        """Forget those keys and give how many were there; None is the whole namespace, uncounted."""
         ...
 
     async def count(self, ns: str, /) -> Result[int]:
@@ -97,10 +96,14 @@ class CountingStore(Protocol):
 
 @runtime_checkable
 class ExpiringStore(Protocol):
-    """A store that can set when an entry ends without moving it."""
+    """A store that can tell and set when an entry ends, without moving it."""
 
     async def expire(self, ns: str, key: str, ttl: float | None, /) -> Result[int]:
         """Set the seconds an entry has left, None for no end; give 1, or 0 for no entry."""
+        ...
+
+    async def ttl_of(self, ns: str, key: str, /) -> Result[float | Missing | None]:
+        """Give the seconds an entry has left, None for no end, MISSING for no entry."""
         ...
 
 

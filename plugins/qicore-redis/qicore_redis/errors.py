@@ -1,0 +1,116 @@
+"""What redis-py raises, and what it means. Imports redis-py: the store loads it when it opens."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+from redis import exceptions as redis
+
+from qicore_cache.errors import (
+    NOT_A_NUMBER,
+    READ_FAILED,
+    TIMEOUT,
+    UNAVAILABLE,
+    WRITE_FAILED,
+)
+from qicore_core import ErrorCategory, ErrorMap, QiError
+
+__all__ = ["ERRORS"]
+
+
+def _refused(error: Exception) -> QiError:
+    """Read what the server said: its first word is a code of its own."""
+    word = str(error).partition(" ")[0]
+    if word == "WRONGTYPE":
+        return QiError.conflict(
+            READ_FAILED,
+            "what is kept under this key is no cache entry: someone else wrote another type there",
+            hint="remove the key, or use a namespace of your own",
+        )
+    if "not an integer" in str(error) or "increment or decrement" in str(error):
+        return QiError.conflict(
+            NOT_A_NUMBER,
+            "the entry is no whole number of 64 bits, so it cannot be incremented",
+            hint="use another key, or remove this one first",
+        )
+    return QiError.unknown(
+        READ_FAILED, f"the server refused the command: {word[:40]}", hint="look at the cause"
+    )
+
+
+def _unreachable(error: Exception) -> QiError:
+    """Tell a certificate that is no good from a server that is not there."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return QiError.network(
+                UNAVAILABLE,
+                "TLS with the server failed",
+                hint="look at its certificate, and at ssl_ca_certs in the settings",
+                retryable=False,
+            )
+        cause = cause.__cause__ or cause.__context__
+    return QiError.unavailable(UNAVAILABLE, "the server cannot be reached, or broke off")
+
+
+def _denied(_: Exception) -> QiError:
+    return QiError.authentication(
+        READ_FAILED,
+        "the server wants another user name or password",
+        hint="give them in the URL, redis://user:password@host, or as settings",
+    )
+
+
+def _read_only(_: Exception) -> QiError:
+    return QiError.unavailable(
+        WRITE_FAILED,
+        "the server is a replica and takes no writes: it lost its place in a failover",
+        hint="try again; name the sentinels or the cluster in the URL, and the new master is found",
+    )
+
+
+ERRORS: Final = ErrorMap(
+    "cache",
+    {
+        TimeoutError: (TIMEOUT, ErrorCategory.TIMEOUT, "the server did not answer in time"),
+        redis.TimeoutError: (TIMEOUT, ErrorCategory.TIMEOUT, "the server did not answer in time"),
+        redis.AuthenticationError: _denied,
+        redis.AuthorizationError: _denied,
+        redis.AuthenticationWrongNumberOfArgsError: _denied,
+        redis.NoPermissionError: (
+            READ_FAILED,
+            ErrorCategory.PERMISSION,
+            "this user may not do that, or not with this key",
+        ),
+        redis.ReadOnlyError: _read_only,
+        redis.OutOfMemoryError: (
+            WRITE_FAILED,
+            ErrorCategory.EXHAUSTED,
+            "the server's memory is full",
+        ),
+        redis.BusyLoadingError: (
+            UNAVAILABLE,
+            ErrorCategory.UNAVAILABLE,
+            "the server is still loading its data",
+        ),
+        redis.ClusterDownError: (
+            UNAVAILABLE,
+            ErrorCategory.UNAVAILABLE,
+            "a part of the cluster has no master now",
+        ),
+        redis.RedisClusterException: (
+            UNAVAILABLE,
+            ErrorCategory.UNAVAILABLE,
+            "no node of the cluster could be reached",
+        ),
+        redis.InvalidResponse: (
+            READ_FAILED,
+            ErrorCategory.BAD_DATA,
+            "the answer is none of a Redis server",
+        ),
+        redis.ResponseError: _refused,
+        redis.ConnectionError: _unreachable,
+        OSError: _unreachable,
+    },
+)

@@ -1,0 +1,52 @@
+"""What this distribution brings to the plugin system: caches on Redis and Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from qicore_cache import CACHE, CacheStore
+from qicore_core import Failure, Opening, Parts, PluginInfo, Registry, Result, hookimpl
+
+from .settings import read_url
+from .store import RedisStore
+
+__all__ = ["open_store", "qicore_plugin_info", "qicore_register_adapters"]
+
+_SCHEMES: Final = ("redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster")
+
+
+@hookimpl
+def qicore_plugin_info(info: PluginInfo) -> None:
+    """Say what `redis:` is."""
+    info.summary = "Redis and Valkey: one server, Sentinel or Cluster"
+    info.settings = {
+        "max_connections": "how many connections at most",
+        "socket_timeout": "seconds that one exchange may take",
+        "connect_timeout": "seconds that connecting may take",
+        "username": "who asks",
+        "password": "proves it",
+        "ssl_ca_certs": "a file of certificates, for rediss:",
+    }
+
+
+@hookimpl
+def qicore_register_adapters(registry: Registry) -> None:
+    """Register the five ways to name servers."""
+    for scheme in _SCHEMES:
+        registry.add(CACHE, scheme, open_store)
+
+
+def open_store(url: str, settings: Mapping[str, object], parts: Parts, /) -> Opening[CacheStore]:
+    """Open the store; redis-py is imported here, and the server is asked for a sign of life.
+
+    Errors:
+        CACHE_SETTINGS_INVALID: the URL or a setting is wrong.
+        CACHE_CONNECTION_FAILED: no server, not this user, or no TLS.
+    """
+
+    async def start() -> Result[CacheStore]:
+        read = read_url(url, settings)
+        return read if isinstance(read, Failure) else await RedisStore.open(read.value, parts)
+
+    return Opening(start)
