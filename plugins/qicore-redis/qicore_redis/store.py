@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from secrets import token_hex
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeAlias, final
 
 from qicore_cache import MISSING, Entry, Missing
 from qicore_cache.errors import CONNECTION_FAILED, UNAVAILABLE
@@ -27,7 +27,7 @@ from .wire import Command, Wire, open_wire
 
 __all__ = ["RedisStore"]
 
-T = TypeVar("T")
+_Answer: TypeAlias = "asyncio.Future[dict[str, bytes]]"
 
 _EPOCH_BYTES: Final = 6
 _TRIES: Final = 5  # each means that someone cleared the namespace in the same moment
@@ -222,7 +222,7 @@ class _Reads:
     def __init__(self, fetch: Callable[[Sequence[str]], Coroutine[Any, Any, dict[str, bytes]]]):
         self._fetch = fetch
         self._is_turn = False  # one has gone out in this turn
-        self._waiting: dict[str, asyncio.Future[bytes | None]] = {}
+        self._waiting: list[tuple[str, _Answer]] = []
         self._running: set[asyncio.Task[None]] = set()
 
     async def one(self, key: str) -> dict[str, bytes]:
@@ -231,11 +231,9 @@ class _Reads:
             self._is_turn = True
             asyncio.get_running_loop().call_soon(self._turn)
             return await self._fetch([key])
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
-        data = await asyncio.shield(future)  # whoever is cancelled goes alone
-        return {} if data is None else {key: data}
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((key, future))
+        return await future  # whoever is cancelled goes alone
 
     async def close(self) -> None:
         """Wait for those under way."""
@@ -245,21 +243,24 @@ class _Reads:
     def _turn(self) -> None:
         self._is_turn = False
         if self._waiting:
-            waiting, self._waiting = self._waiting, {}
+            waiting, self._waiting = self._waiting, []
             task = asyncio.get_running_loop().create_task(self._together(waiting))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _together(self, waiting: dict[str, asyncio.Future[bytes | None]]) -> None:
+    async def _together(self, waiting: Sequence[tuple[str, _Answer]]) -> None:
+        found, failed = {}, None
         try:
-            found = await self._fetch(list(waiting))
+            found = await self._fetch([key for key, _ in waiting])
         except Exception as error:  # noqa: BLE001  # handed on to those who wait
-            for future in waiting.values():
-                future.set_exception(error)
-                future.exception()  # looked at, also where all who waited are gone
-        else:
-            for key, future in waiting.items():
-                future.set_result(found.get(key))
+            failed = error
+        for _, future in waiting:
+            if future.done():  # cancelled
+                continue
+            if failed is None:
+                future.set_result(found)
+            else:
+                future.set_exception(failed)
 
 
 def _place(ns: str, epoch: str) -> str:

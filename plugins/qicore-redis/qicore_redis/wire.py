@@ -102,30 +102,43 @@ def _pool(settings: RedisSettings) -> ConnectionPool:
 
 @final
 class _PoolWire:
-    """One server, or the one that the sentinels call the master."""
+    """One server, or the one that the sentinels call the master.
 
-    __slots__ = ("_demoted", "_places", "_pool", "_refused", "_timeout")
+    The pool makes connections; which of them is free is kept here, as the pool's own book-keeping
+    costs as much as a tenth of an exchange.
+    """
+
+    __slots__ = ("_demoted", "_idle", "_is_closed", "_places", "_pool", "_refused", "_timeout")
 
     def __init__(self, pool: ConnectionPool, settings: RedisSettings) -> None:
-        from redis.exceptions import ReadOnlyError, ResponseError
+        from redis.exceptions import ReadOnlyError, ResponseError  # late, as above
 
         self._pool = pool
+        self._idle: list[AbstractConnection] = []
         self._places = asyncio.Semaphore(settings.max_connections)
         self._timeout = settings.socket_timeout
         self._refused = ResponseError
         self._demoted = ReadOnlyError
+        self._is_closed = False
 
     async def send(self, *commands: Command) -> list[Any]:
         async with asyncio.timeout(self._timeout), self._places:
-            connection = await self._pool.get_connection()
+            connection = self._idle.pop() if self._idle else self._pool.make_connection()
             try:
+                if not connection.is_connected:
+                    await connection.connect()
+                elif await connection.can_read():  # the server has closed it, or talks unasked
+                    await connection.disconnect(nowait=True)
+                    await connection.connect()
                 await connection.send_packed_command(connection.pack_commands(commands))
                 replies = [await self._reply(connection) for _ in commands]
             except BaseException:
                 await connection.disconnect(nowait=True)  # it is in the middle of something
                 raise
-            finally:
-                await self._pool.release(connection)
+            if self._is_closed or any([isinstance(reply, self._demoted) for reply in replies]):
+                await connection.disconnect(nowait=True)  # sentinels know another master by now
+            else:
+                self._idle.append(connection)
         for reply in replies:
             if isinstance(reply, self._refused):
                 raise reply
@@ -143,14 +156,14 @@ class _PoolWire:
                 return
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        self._is_closed = True  # what is under way ends, and then closes its connection
+        while self._idle:
+            await self._idle.pop().disconnect()
 
     async def _reply(self, connection: AbstractConnection) -> Any:
         try:
             return await connection.read_response()
         except self._refused as refusal:
-            if isinstance(refusal, self._demoted):
-                connection.mark_for_reconnect()  # the sentinels know another master by now
             return refusal
 
 
