@@ -26,7 +26,7 @@ import cachebox
 import cachetools
 from harness import Row, compare
 
-from qicore_cache import MISSING, Cache, open_cache
+from qicore_cache import MISSING, Cache, JsonCodec, open_cache, tiered
 
 CALLS = 1_000  # in one run, so that starting it weighs nothing
 NOMINAL_NS = 1_000.0  # absolute budgets are compared with a peer of one microsecond
@@ -95,7 +95,13 @@ PEERS: dict[str, Any] = {
     "OrderedDict + lock": ByHand,
     "cachebox, in Rust": Cachebox,
 }
-MICROSECONDS = {"get": 0.5, "set": 1.0, "evicting set": 2.0}  # the budgets
+MICROSECONDS = {  # the budgets
+    "get": 0.5,
+    "set": 1.0,
+    "evicting set": 2.0,
+    "get, near": 0.6,
+    "get_or_set, hit": 1.2,
+}
 GUARDS = {  # what an await, a Result and the checks may cost; above 1.0 the peer is faster
     "get": (0.5, 1.8, 12.0),
     "set": (1.2, 3.5, 12.0),
@@ -131,10 +137,17 @@ def _our_jobs() -> dict[str, Callable[[], object]]:
     kept, full = asyncio.run(_opened(2 * CALLS)), asyncio.run(_opened(CALLS))
     fresh = cycle(FRESH)
 
-    async def gets() -> None:
-        get = kept.get
+    two = asyncio.run(_tiered())
+
+    async def gets(cache: Cache[Any]) -> None:
+        get = cache.get
         for key in KEYS:
             await get(key)
+
+    async def computes() -> None:
+        get_or_set = kept.get_or_set
+        for key in KEYS:
+            await get_or_set(key, _calibration)
 
     async def sets(cache: Cache[Any], keys: list[str]) -> None:
         set_ = cache.set
@@ -142,8 +155,10 @@ def _our_jobs() -> dict[str, Callable[[], object]]:
             await set_(key, "value")
 
     return {
-        "get|ours": lambda: _finish(gets()),
-        "get, bare|ours": _gets(kept._road.space.get),
+        "get|ours": lambda: _finish(gets(kept)),
+        "get, near|ours": lambda: _finish(gets(two)),
+        "get_or_set, hit|ours": lambda: _finish(computes()),
+        "get, bare|ours": _gets(kept._here.get),  # type: ignore[union-attr]  # it is in memory
         "set|ours": lambda: _finish(sets(kept, KEYS)),
         "evicting set|ours": lambda: _finish(sets(full, next(fresh))),
     }
@@ -202,6 +217,14 @@ def _hit_rows() -> list[Row]:
 
 async def _opened(size: int) -> Cache[Any]:
     return (await open_cache("memory:", max_entries=size, default_ttl=TTL)).unwrap()
+
+
+async def _tiered() -> Cache[Any]:
+    near = open_cache("memory:", max_entries=2 * CALLS)
+    far = open_cache("memory:", max_entries=2 * CALLS, codec=JsonCodec())
+    cache = (await tiered(near, far, near_ttl=3600.0)).unwrap()
+    await cache.set_many(dict.fromkeys(KEYS, "value"))
+    return cache
 
 
 async def _our_hits(size: int, trace: list[int]) -> int:

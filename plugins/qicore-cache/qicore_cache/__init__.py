@@ -6,17 +6,21 @@ from .cached import cached
 from .client import Cache
 from .codec import Codec, JsonCodec, SignedPickleCodec
 from .door import CACHE, open_cache
-from .road import CacheStats
+from .freshness import Freshness
+from .stats import CacheStats
 from .store import (
     MISSING,
     CacheStore,
     CountingStore,
     Entry,
     ExpiringStore,
+    LockingStore,
     Missing,
     ObjectStore,
     Space,
+    TrackingStore,
 )
+from .tiered import tiered
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,12 +33,16 @@ __all__ = [
     "CountingStore",
     "Entry",
     "ExpiringStore",
+    "Freshness",
     "JsonCodec",
+    "LockingStore",
     "Missing",
     "ObjectStore",
     "SignedPickleCodec",
     "Space",
+    "TrackingStore",
     "__version__",
     "cached",
     "open_cache",
+    "tiered",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from qicore_core import Result
 
 from .client import Cache
+from .freshness import Freshness
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,6 +24,8 @@ def cached(
     ttl: float | None = None,
     key: Callable[..., str] | None = None,
     failure_ttl: float | None = None,
+    freshness: Freshness | None = None,
+    tags: Callable[..., Iterable[str]] | Iterable[str] = (),
 ) -> Callable[
     [Callable[P, Coroutine[Any, Any, Result[T]]]], Callable[P, Coroutine[Any, Any, Result[T]]]
 ]:
@@ -35,6 +38,8 @@ def cached(
         key: makes the key of the arguments; by default their repr, behind the function's name. An
             argument that its repr names by its address needs one, or the call is a TypeError.
         failure_ttl: seconds to keep a Failure; None keeps none.
+        freshness: whether it is renewed before it ends, or given for a while after that.
+        tags: what `remove_tag` forgets it by; or makes them of the arguments.
 
     Example:
         ```python
@@ -53,7 +58,12 @@ def cached(
             where = cache if isinstance(cache, Cache) else cache()
             named = key(*args, **kwargs) if key else _key(prefix, args, kwargs)
             result: Result[T] = await where.get_or_set(
-                named, lambda: fn(*args, **kwargs), ttl=ttl, failure_ttl=failure_ttl
+                named,
+                lambda: fn(*args, **kwargs),
+                ttl=ttl,
+                failure_ttl=failure_ttl,
+                freshness=freshness,
+                tags=tags(*args, **kwargs) if callable(tags) else tags,
             )
             return result
 

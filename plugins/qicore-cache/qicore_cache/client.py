@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Any, Generic, final, overload
 
 from qicore_core import Deadline, Failure, Policy, QiError, Result, Success, failure, success
 
-from .errors import CODEC_ERROR, UNSUPPORTED
-from .road import CacheStats, Road
+from .computation import Wanted
+from .freshness import Freshness
+from .kept import Kept
+from .refusals import unsupported
+from .road import Road
 from .settings import ttl_error
+from .stats import CacheStats
 from .store import MISSING, CountingStore, ExpiringStore, Missing
+from .tags import listed_tags
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -41,19 +46,21 @@ class Cache(Generic[V]):
     place of the cache's own; both are for stores outside this process.
 
     Errors:
-        INVALID_KEY, INVALID_TTL: what was asked is wrong; the error says what would be right.
+        INVALID_KEY, INVALID_TTL, INVALID_TAG: what was asked is wrong; the error says how.
         CODEC_ERROR: the value would not come back as it is, or what is kept cannot be read.
         CACHE_NOT_CONNECTED: the cache was closed.
         CACHE_UNAVAILABLE, CACHE_TIMEOUT, ...: the store could not do it; never an exception, never
         a miss.
     """
 
-    __slots__ = ("_road", "_space", "_stats")
+    __slots__ = ("_here", "_road", "_space", "_stats")
 
     def __init__(self, road: Road, /) -> None:
         self._road = road
         self._space = road.space
         self._stats = road.stats
+        # What answers in this process: the store, or what stands before it.
+        self._here = road.space or (road.near and road.near.space)
 
     def of(self, kind: type[W], /) -> Cache[W]:
         """Give the same cache for values of one type, dataclasses included."""
@@ -77,19 +84,21 @@ class Cache(Generic[V]):
         policy: Policy | None = None,
     ) -> Result[Any]:
         """Give the value under a key, or the default where there is none."""
-        if self._space is None:
-            found = await self._road.fetch([key], timeout, policy)
-            return found if isinstance(found, Failure) else found.value.get(key, success(default))
-        try:
-            value = self._space.get(key)
-        except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
-            return failure(self._road.unread(key, exception))
-        if value is MISSING:
-            self._stats.misses += 1
-            error = self._road.refused(key)
-            return failure(error) if error else success(default)
-        self._stats.hits += 1
-        return value if value.__class__ is Failure else success(value)
+        if self._here is not None:
+            try:
+                value = self._here.get(key)
+            except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
+                return failure(self._road.unread(key, exception))
+            if value is MISSING:
+                if self._space is not None:
+                    self._stats.misses += 1
+                    error = self._road.refused(key)
+                    return failure(error) if error else success(default)
+            elif value.__class__ is not Kept:
+                self._stats.hits += 1
+                return success(value)
+        found = await self._road.fetch([key], timeout, policy)
+        return found if isinstance(found, Failure) else found.value.get(key, success(default))
 
     async def get_many(
         self, keys: Iterable[str], /, *, timeout: float | None = None, policy: Policy | None = None
@@ -109,6 +118,7 @@ class Cache(Generic[V]):
         /,
         *,
         ttl: float | None = None,
+        tags: Iterable[str] = (),
         timeout: float | None = None,
         policy: Policy | None = None,
     ) -> Result[None]:
@@ -118,14 +128,15 @@ class Cache(Generic[V]):
             key: 1 to 1,024 printable characters.
             value: what to keep.
             ttl: seconds to keep it; None is the cache's default.
+            tags: names by which `remove_tag` forgets it together with others.
             timeout: seconds for the whole.
             policy: how to call the store, this once.
         """
-        if self._space is not None:
+        if self._space is not None and not tags:
             return self._road.put(key, value, ttl)
         if error := self._road.refused(key):
             return failure(error)
-        return await self._road.keep({key: value}, ttl, timeout, policy)
+        return await self._road.keep({key: value}, ttl, timeout, policy, tags)
 
     async def set_many(
         self,
@@ -133,11 +144,12 @@ class Cache(Generic[V]):
         /,
         *,
         ttl: float | None = None,
+        tags: Iterable[str] = (),
         timeout: float | None = None,
         policy: Policy | None = None,
     ) -> Result[None]:
         """Keep several values; where one of them is refused, none is kept."""
-        return await self._road.keep(values, ttl, timeout, policy)
+        return await self._road.keep(values, ttl, timeout, policy, tags)
 
     async def remove(
         self, key: str, /, *, timeout: float | None = None, policy: Policy | None = None
@@ -152,18 +164,23 @@ class Cache(Generic[V]):
         gone = self._road.listed(keys)
         if isinstance(gone, Failure):
             return gone
-        return await self._road.call(
-            "remove", timeout, policy, self._road.store.delete, self._road.ns, gone.value
-        )
+        return await self._road.remove(gone.value, timeout, policy)
+
+    async def remove_tag(
+        self, tag: str, /, *, timeout: float | None = None, policy: Policy | None = None
+    ) -> Result[None]:
+        """Forget every entry that was set with a tag, in one step, however many there are.
+
+        They are misses from now on; `size` counts them until they end by their ttl. What is being
+        computed with the tag meanwhile is not kept.
+        """
+        return await self._road.remove_tag(tag, timeout, policy)
 
     async def clear(
         self, *, timeout: float | None = None, policy: Policy | None = None
     ) -> Result[None]:
         """Forget everything in this namespace, and nothing else."""
-        cleared = await self._road.call(
-            "clear", timeout, policy, self._road.store.delete, self._road.ns, None
-        )
-        return cleared.map(lambda _: None)
+        return await self._road.clear(timeout, policy)
 
     async def size(
         self, *, timeout: float | None = None, policy: Policy | None = None
@@ -190,9 +207,9 @@ class Cache(Generic[V]):
             return failure(error)
         store = self._road.store
         if not isinstance(store, ExpiringStore):
-            return failure(_unsupported("expire"))
-        return await self._road.call(
-            "expire", timeout, policy, store.expire, self._road.ns, key, ttl
+            return failure(unsupported("expire"))
+        return await self._road.change(
+            "expire", [key], timeout, policy, store.expire, self._road.ns, key, ttl
         )
 
     async def ttl_of(
@@ -207,7 +224,7 @@ class Cache(Generic[V]):
             return failure(error)
         store = self._road.store
         if not isinstance(store, ExpiringStore):
-            return failure(_unsupported("ttl_of"))
+            return failure(unsupported("ttl_of"))
         return await self._road.call("ttl_of", timeout, policy, store.ttl_of, self._road.ns, key)
 
     async def increment(
@@ -242,20 +259,11 @@ class Cache(Generic[V]):
             return failure(seconds)
         if self._space is not None:
             return self._space.increment(key, by, seconds)
-        store = self._road.store
-        if not isinstance(store, CountingStore) or not self._road.can_count():
-            return failure(_unsupported("increment"))
-        return await self._road.call(
-            "increment",
-            timeout,
-            policy,
-            store.increment,
-            self._road.ns,
-            key,
-            by,
-            seconds,
-            repeatable=False,
-        )
+        road, store = self._road, self._road.store
+        if not isinstance(store, CountingStore) or not road.packing.can_count():
+            return failure(unsupported("increment"))
+        args = (timeout, policy, store.increment, road.ns, key, by, seconds)
+        return await road.change("increment", [key], *args, repeatable=False)
 
     async def get_or_set(
         self,
@@ -265,6 +273,8 @@ class Cache(Generic[V]):
         *,
         ttl: float | None = None,
         failure_ttl: float | None = None,
+        freshness: Freshness | None = None,
+        tags: Iterable[str] = (),
         timeout: float | None = None,
         policy: Policy | None = None,
     ) -> Result[V]:
@@ -278,6 +288,8 @@ class Cache(Generic[V]):
                 raised here.
             ttl: seconds to keep the value.
             failure_ttl: seconds to keep a Failure of the factory; None keeps none.
+            freshness: whether it is renewed before it ends, or given for a while after that.
+            tags: names by which `remove_tag` forgets it together with others.
             timeout: seconds for the whole, the factory included.
             policy: how to call the store, this once.
 
@@ -288,20 +300,28 @@ class Cache(Generic[V]):
         for error in (self._road.refused(key), ttl_error(ttl), ttl_error(failure_ttl)):
             if error:
                 return failure(error)
-        if self._space is not None:
-            hit = await self.get(key, MISSING)
-            if isinstance(hit, Failure):
-                if hit.error.code != CODEC_ERROR:
-                    return hit
-            elif not isinstance(hit.value, Missing):
-                return success(hit.value)
+        if self._here is not None:
+            value: Any = MISSING
+            try:
+                value = self._here.get(key)
+            except Exception:  # noqa: BLE001, S110  # foreign code: the value's; it is made anew
+                pass
+            if value is not MISSING and value.__class__ is not Kept:
+                self._stats.hits += 1
+                return success(value)
+        wanted = listed_tags(tags) if tags else success(list[str]())
+        if isinstance(wanted, Failure):
+            return wanted
+        road, computations = self._road, self._road.computations
+        want = Wanted(key, factory, ttl, failure_ttl, freshness, wanted.value, timeout, policy)
 
-        async def fly() -> Result[V]:
-            return await self._road.compute(key, factory, ttl, failure_ttl, policy)
+        async def give() -> Result[V]:
+            return await computations.give(road, want)
 
         if timeout is None and Deadline.current() is None:
-            return await fly()
-        return await self._road.deadline.run(fly, operation="get_or_set", timeout=timeout)
+            return await give()
+        given = await road.deadline.run(give, operation="get_or_set", timeout=timeout)
+        return computations.rescued(want, given)
 
     @property
     def stats(self) -> CacheStats:
@@ -318,12 +338,3 @@ class Cache(Generic[V]):
     async def close(self) -> None:
         """Close the store; every operation after that is a CACHE_NOT_CONNECTED."""
         await self._road.close()
-
-
-def _unsupported(operation: str) -> QiError:
-    return QiError.unsupported(
-        UNSUPPORTED,
-        f"this store cannot {operation}, or not with this codec",
-        hint="use another driver or codec, or get and set where no one else writes the key",
-        source="cache",
-    )

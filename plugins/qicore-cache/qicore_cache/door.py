@@ -29,6 +29,7 @@ def open_cache(
     copy: bool = True,
     codec: Codec | None = None,
     policy: Policy | None = None,
+    lock_ttl: float | None = 30.0,
     parts: Parts | None = None,
     **settings: object,
 ) -> Opening[Cache[Any]]:
@@ -43,6 +44,8 @@ def open_cache(
         copy: in memory, copy what can change on the way in and out; False shares the objects.
         codec: how values become bytes; None is JSON, and in memory no codec at all.
         policy: how calls to the store are made; None is the plain call.
+        lock_ttl: seconds for which one process computes a value while others wait for it, where the
+            store has locks; None asks for none.
         parts: the clock, random and logger that the cache and its driver use.
         settings: the driver's own, as its README lists them.
 
@@ -59,6 +62,7 @@ def open_cache(
         "copy": copy,
         "codec": codec,
         "policy": policy,
+        "lock_ttl": lock_ttl,
     }
     return _opening(url, {**settings, **own}, parts or Parts())
 

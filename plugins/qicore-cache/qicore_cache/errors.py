@@ -12,6 +12,7 @@ __all__ = [
     "CODEC_ERROR",
     "CONNECTION_FAILED",
     "INVALID_KEY",
+    "INVALID_TAG",
     "INVALID_TTL",
     "NOT_A_NUMBER",
     "NOT_CONNECTED",
@@ -84,6 +85,11 @@ INVALID_KEY: Final = "INVALID_KEY"
 """VALIDATION: a key is not 1 to 1,024 printable characters.
 
 Hash what is longer."""
+
+INVALID_TAG: Final = "INVALID_TAG"
+"""VALIDATION: an entry's tags are not up to 32 texts of 1 to 256 printable characters.
+
+Write them as a list of short names."""
 
 CODEC_ERROR: Final = "CODEC_ERROR"
 """VALIDATION: a value would not come back as it is, or what is kept cannot be read.

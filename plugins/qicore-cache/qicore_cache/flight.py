@@ -18,7 +18,7 @@ from qicore_core import QiError, Result, failure
 
 from .errors import REENTRANT
 
-__all__ = ["Flights"]
+__all__ = ["Flights", "detached"]
 
 
 @final
@@ -134,6 +134,11 @@ class Flights:
                 landed = share(landed)
             _settle(flight, landed)
         return outcome
+
+
+def detached() -> None:
+    """Let this task's computations be nobody's: what started it does not wait for it."""
+    _computing.set(())
 
 
 def _settle(flight: _Flight, landed: Result[Any] | Exception | None) -> None:

@@ -114,6 +114,9 @@ class _Space:
     def increment(self, key: str, by: int, ttl: float | None, /) -> Result[int]:
         return self._store.count_up(self._nodes, key, by, ttl, False)
 
+    def drop(self, keys: Iterable[str] | None, /) -> int:
+        return self._store.drop(self._nodes, keys)
+
 
 @final
 class MemoryStore:
@@ -168,6 +171,16 @@ class MemoryStore:
             self._add(_Node(nodes, key, b"%d" % by if coded else by, ends, _ENTRY_BYTES))
             return success(by)
 
+    def drop(self, nodes: dict[str, _Node], keys: Iterable[str] | None, /) -> int:
+        """Forget keys, or all; give how many had not expired."""
+        now = self.now()
+        with self._lock:
+            asked = list(nodes) if keys is None else set(keys)
+            gone = [nodes[key] for key in asked if key in nodes]
+            for node in gone:
+                self._remove(node)
+        return sum([node.ends > now for node in gone])
+
     async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
         """Give the data that is there."""
         nodes, now = self._nodes(ns), self.now()
@@ -188,13 +201,7 @@ class MemoryStore:
 
     async def delete(self, ns: str, keys: Iterable[str] | None, /) -> Result[int]:
         """Forget keys, or the namespace."""
-        nodes, now = self._nodes(ns), self.now()
-        with self._lock:
-            asked = list(nodes) if keys is None else set(keys)
-            gone = [nodes[key] for key in asked if key in nodes]
-            for node in gone:
-                self._remove(node)
-        return success(sum([node.ends > now for node in gone]))
+        return success(self.drop(self._nodes(ns), keys))
 
     async def count(self, ns: str, /) -> Result[int]:
         """Count what has not expired."""

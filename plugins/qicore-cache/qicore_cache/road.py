@@ -1,110 +1,97 @@
-"""The two roads from a cache to its store, and what they share: checks, ttl, flight, policy.
+"""The two roads from a cache to its store, and what they share: checks, ttl, tags, policy.
 
 A store in this process that keeps objects is asked directly, through its `Space`. Every other store
-is sent bytes, through the codec and the policy. `Cache` is the public face of a road.
+is sent bytes, through the codec and the policy; where a cache in this process stands before it, it
+is asked first. `Cache` is the public face of a road.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from inspect import isawaitable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, final
 
-from qicore_core import Failure, Policy, QiError, Result, Success, collect, failure, success
-from qicore_core.events import CallEvent
+from qicore_core import Failure, Policy, QiError, Result, failure, success
 from qicore_core.kinds import Parts
 
 from .codec import JsonCodec
-from .errors import CODEC_ERROR, INVALID_KEY, NOT_CONNECTED
-from .flight import Flights
-from .isolate import copied
+from .computation import Computations
+from .freshness import wall_clock
+from .kept import Kept, check
+from .near import Near
+from .packing import Packing
+from .refusals import closed, codec_error, one_key
 from .settings import MAX_KEY, MAX_TTL, CacheSettings, key_error, ttl_error
-from .store import MISSING, CacheStore, Entry, Missing, ObjectStore
+from .stats import CacheStats
+from .store import MISSING, CacheStore, Entry, LockingStore, ObjectStore, Space
+from .tags import Tags, listed_tags
 
-__all__ = ["CacheStats", "Road"]
+__all__ = ["Road"]
 
-_FAILED: Final = b"!"  # before the JSON of a Failure that is kept, and bytes that begin so too
-_READ_HINT: Final = "remove the key, or read it by the type and the codec that wrote it"
 _DONE: Final[Result[None]] = success(None)  # one for all: a Result never changes
-
-
-@final
-@dataclass(slots=True)
-class CacheStats:
-    """What a cache has counted since it was opened; near enough under many threads.
-
-    Attributes:
-        hits: how often a value was there.
-        misses: how often none was.
-        computed: how often `get_or_set` called its factory.
-    """
-
-    hits: int = 0
-    misses: int = 0
-    computed: int = 0
-
-    @property
-    def hit_ratio(self) -> float:
-        """The share of hits, 0.0 to 1.0."""
-        asked = self.hits + self.misses
-        return self.hits / asked if asked else 0.0
+_TAGS: Final = "\ntags"  # after a namespace: no user can name one so
 
 
 @final
 class Road:
-    """What the typed caches of one opened cache share, and the type of one of them."""
+    """What the typed caches of one opened cache share, and the type of one of them.
+
+    Attributes:
+        space: the store's own, where it keeps objects; None where it is sent bytes.
+        near: what stands before a store that is sent bytes, or None.
+        locks: the store, where it has locks that are to be asked.
+        now: the time that `Kept.fresh_until` is on: in bytes that of the world, as others read it.
+    """
 
     __slots__ = (
-        "_calls", "_codec", "_default_ttl", "_emit", "_flights", "_is_closed", "_jitter", "_kind",
-        "_random", "_root", "_settings", "deadline", "space", "stats", "store",
+        "_calls", "_default_ttl", "_is_closed", "_jitter", "_root", "clock", "computations",
+        "deadline", "locks", "near", "now", "ns", "packing", "random", "settings", "space", "stats",
+        "store", "tags",
     )  # fmt: skip
 
     def __init__(self, store: CacheStore, settings: CacheSettings, parts: Parts, /) -> None:
         self.store = store
+        self.settings = settings
+        self.ns = settings.namespace
         self.stats = CacheStats()
-        self.space = None
+        self.clock = parts.clock
+        self.random = parts.random
+        self.space = tags = None
         if isinstance(store, ObjectStore) and settings.codec is None:
             self.space = store.space(settings.namespace, settings.copy)
+            tags = store.space(settings.namespace + _TAGS, False)
+        self.now = wall_clock(parts.clock) if self.space is None else parts.clock.monotonic
+        self.near: Near | None = None
+        self.locks: LockingStore | None = None
+        if isinstance(store, LockingStore) and self.space is None and settings.lock_ttl:
+            self.locks = store
         self.deadline = Policy().attach("cache", clock=parts.clock, random=parts.random)
-        self._settings = settings
+        self.computations = Computations(parts.emit)
+        self.tags = Tags(store, settings.namespace + _TAGS, tags, self.call)
         self._default_ttl = settings.default_ttl
         self._jitter = settings.ttl_jitter
-        self._random = parts.random
-        self._emit = parts.emit
-        self._codec = settings.codec or JsonCodec()
-        self._flights = Flights()
+        self.packing = Packing(settings.codec or JsonCodec(), None, settings.namespace)
         self._is_closed = False
         self._root = self  # what `of` makes is closed with what it was made of
-        self._kind: type[Any] | None = None
         self._calls = (settings.policy or Policy()).attach(
             "cache", clock=parts.clock, random=parts.random
         )
 
     def of(self, kind: type[Any], /) -> Road:
         """Give the same road for another type of values."""
-        other = object.__new__(Road)
-        for name in Road.__slots__:
-            setattr(other, name, getattr(self, name))
-        other._kind = kind
+        other = self._copy()
+        other.packing = self.packing.of(kind)
         return other
 
-    @property
-    def ns(self) -> str:
-        """The namespace."""
-        return self._settings.namespace
+    def behind(self, near: Near, /) -> Road:
+        """Give the same road with a cache in this process before its store."""
+        other = self._copy()
+        other.near = near
+        return other
 
     def refused(self, key: Any, /) -> QiError | None:
         """Say why nothing can be asked about a key, or None."""
         if self._root._is_closed:
-            return QiError.unavailable(
-                NOT_CONNECTED,
-                "the cache was closed",
-                hint="open it again",
-                source="cache",
-                retryable=False,
-            )
+            return closed()
         if isinstance(key, str) and key.isprintable() and 0 < len(key) <= MAX_KEY:
             return None
         return key_error(key)
@@ -112,7 +99,7 @@ class Road:
     def listed(self, keys: Iterable[str], /) -> Result[list[str]]:
         """Give keys as a list, each once, or why nothing can be asked about one of them."""
         if isinstance(keys, str):
-            return failure(_one_key(keys))
+            return failure(one_key(keys))
         wanted = list(keys)
         for key in wanted:
             if error := self.refused(key):
@@ -127,11 +114,7 @@ class Road:
                 return None
         elif (ttl.__class__ is not float or not 0.0 < ttl <= MAX_TTL) and (error := ttl_error(ttl)):
             return error
-        return ttl * (1.0 - self._jitter * self._random()) if self._jitter else ttl
-
-    def can_count(self) -> bool:
-        """Tell whether the codec writes ints as stores count them, in digits."""
-        return self._codec.encode(10, self._kind, "") == b"10"
+        return ttl * (1.0 - self._jitter * self.random()) if self._jitter else ttl
 
     async def call(
         self,
@@ -143,37 +126,122 @@ class Road:
         repeatable: bool = True,
     ) -> Result[Any]:
         """Ask the store for something, by the policy."""
-        if self._root._is_closed and (error := self.refused("closed")):
-            return failure(error)
+        if self._root._is_closed:
+            return failure(closed())
         return await self._calls.run(
             fn, *args, operation=operation, timeout=timeout, policy=policy, repeatable=repeatable
         )
 
+    async def change(
+        self,
+        operation: str,
+        keys: Sequence[str] | None,
+        timeout: float | None,
+        policy: Policy | None,
+        fn: Callable[..., Awaitable[Result[Any]]],
+        *args: object,
+        repeatable: bool = True,
+    ) -> Result[Any]:
+        """Ask the store to change keys, None is all of them; what is near of them is forgotten."""
+        try:
+            return await self.call(operation, timeout, policy, fn, *args, repeatable=repeatable)
+        finally:
+            if self.near is not None:
+                self.near.drop(keys)
+
+    async def remove(
+        self, keys: Sequence[str], timeout: float | None, policy: Policy | None, /
+    ) -> Result[int]:
+        """Forget keys; give how many were there."""
+        return await self.change("remove", keys, timeout, policy, self.store.delete, self.ns, keys)
+
+    async def clear(self, timeout: float | None, policy: Policy | None, /) -> Result[None]:
+        """Forget everything in this namespace, and the words of its tags."""
+        for ns in (self.ns, self.tags.ns):
+            clear = (timeout, policy, self.store.delete, ns, None)
+            if isinstance(cleared := await self.change("clear", None, *clear), Failure):
+                return cleared
+        return success()
+
+    async def remove_tag(
+        self, tag: str, timeout: float | None, policy: Policy | None, /
+    ) -> Result[None]:
+        """Forget what bears a tag."""
+        named = listed_tags([tag])
+        if isinstance(named, Failure):
+            return named
+        if self._root._is_closed:
+            return failure(closed())
+        try:
+            return await self.tags.remove(tag, timeout, policy)
+        finally:
+            if self.near is not None:
+                self.near.drop(None)
+
+    def look(
+        self, keys: Sequence[str], timeout: float | None, policy: Policy | None, /
+    ) -> Coroutine[Any, Any, Result[Mapping[str, Any]]]:
+        """Give what is there of keys, no more fresh or not: values, and Kept with what is beside.
+
+        What bears a tag that was removed is not there.
+        """
+        if self.space is not None:
+            return self._look_here(self.space, keys)
+        if self.near is None:
+            return self._read(keys, timeout, policy)
+        return self.near.read(keys, self.now(), lambda rest: self._read(rest, timeout, policy))
+
+    async def _look_here(self, space: Space, keys: Sequence[str]) -> Result[Mapping[str, Any]]:
+        held: dict[str, Any] = {}
+        is_tagged = False
+        for key in keys:
+            try:
+                value = space.get(key)
+            except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
+                return failure(self.unread(key, exception))
+            if value is not MISSING:
+                held[key] = value
+                is_tagged = is_tagged or (value.__class__ is Kept and bool(value.words))
+        return await self.tags.standing(held, None, None) if is_tagged else success(held)
+
+    async def _read(
+        self, keys: Sequence[str], timeout: float | None, policy: Policy | None
+    ) -> Result[Mapping[str, Any]]:
+        started = self.clock.monotonic() if timeout is not None else 0.0
+        read = await self.call("get", timeout, policy, self.store.read, self.ns, keys)
+        if isinstance(read, Failure):
+            return read
+        found: dict[str, Any] = {}
+        is_tagged = False
+        for key in keys:
+            if key in read.value:
+                try:
+                    one = found[key] = self.packing.unpack(key, read.value[key])
+                except Exception as exception:  # noqa: BLE001  # foreign: its bytes
+                    return failure(self.unread(key, exception))
+                is_tagged = is_tagged or (one.__class__ is Kept and bool(one.words))
+        if not is_tagged:
+            return success(found)
+        if timeout is not None:
+            timeout = max(timeout - (self.clock.monotonic() - started), 1e-3)
+        return await self.tags.standing(found, timeout, policy)
+
     async def fetch(
         self, keys: Iterable[str], timeout: float | None, policy: Policy | None, /
     ) -> Result[dict[str, Result[Any]]]:
-        """Read keys: each that is there with its value, or the Failure kept for it."""
+        """Read keys: each that is there and fresh with its value, or the Failure kept for it."""
         wanted = self.listed(keys)
         if isinstance(wanted, Failure):
             return wanted
-        space = self.space
-        held: Mapping[str, bytes] = {}
-        if space is None:
-            read = await self.call("get", timeout, policy, self.store.read, self.ns, wanted.value)
-            if isinstance(read, Failure):
-                return read
-            held = read.value
+        there = await self.look(wanted.value, timeout, policy)
+        if isinstance(there, Failure):
+            return there
         found: dict[str, Result[Any]] = {}
-        for key in wanted.value:
-            try:
-                if space is not None:
-                    value = space.get(key)
-                    if value is not MISSING:
-                        found[key] = value if value.__class__ is Failure else success(value)
-                elif key in held:
-                    found[key] = self._decode(key, held[key])
-            except Exception as exception:  # noqa: BLE001  # foreign: the value's own, or its bytes
-                return failure(self.unread(key, exception))
+        for key, one in there.value.items():
+            if one.__class__ is not Kept:
+                found[key] = success(one)
+            elif one.fresh_until is None or one.is_fresh(self.now()):
+                found[key] = one.result()
         self.stats.hits += len(found)
         self.stats.misses += len(wanted.value) - len(found)
         return success(found)
@@ -184,153 +252,99 @@ class Road:
         ttl: float | None,
         timeout: float | None,
         policy: Policy | None,
+        tags: Iterable[str] = (),
         /,
     ) -> Result[None]:
         """Keep values, all or none; a Failure among them is kept as one."""
-        entries: dict[str, Entry] = {}
+        items: dict[str, tuple[Any, float | None]] = {}
         for key, value in values.items():
             seconds = self.seconds(ttl)
             if isinstance(seconds, QiError):
                 return failure(seconds)
             if error := self.refused(key):
                 return failure(error)
+            items[key] = (Kept(value) if isinstance(value, Failure) else value), seconds
+        if not tags:
+            return await self.write(items, timeout, policy)
+        wanted = listed_tags(tags)
+        if isinstance(wanted, Failure):
+            return wanted
+
+        async def keep() -> Result[None]:
+            words = await self.tags.mint(wanted.value, None, policy)
+            if isinstance(words, Failure):
+                return words
+            tagged = {
+                key: (Kept(one.value if one.__class__ is Kept else one, words.value), seconds)
+                for key, (one, seconds) in items.items()
+            }
+            return await self.write(tagged, None, policy)
+
+        run = self.deadline.run
+        return await (keep() if timeout is None else run(keep, operation="set", timeout=timeout))
+
+    async def write(
+        self,
+        items: Mapping[str, tuple[Any, float | None]],
+        timeout: float | None,
+        policy: Policy | None,
+        /,
+    ) -> Result[None]:
+        """Keep values, or Kept with what is beside them, each for its seconds; all or none."""
+        entries: dict[str, Entry] = {}
+        for key, (value, seconds) in items.items():
             try:
                 if self.space is None:
-                    entries[key] = Entry(self._encode(key, value), seconds)
+                    entries[key] = Entry(self.packing.pack(key, value), seconds)
                 else:
-                    self._check(value)
+                    check(value, self.settings.copy)
             except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
-                return failure(_codec_error(key, exception))
+                return failure(codec_error(key, exception))
         if self.space is not None:
-            return collect([self.put(*item, ttl) for item in values.items()]).map(_nothing)
-        return await self.call("set", timeout, policy, self.store.write, self.ns, entries)
+            for key, (value, seconds) in items.items():
+                try:
+                    self.space.put(key, value, seconds)
+                except Exception as exception:  # noqa: BLE001  # as above
+                    return failure(codec_error(key, exception))
+            return _DONE
+        write = self.call("set", timeout, policy, self.store.write, self.ns, entries)
+        return await (write if self.near is None else self.near.write(items, write))
 
     def put(self, key: str, value: Any, ttl: float | None, /) -> Result[None]:
         """Keep a value in the space: the hot path."""
         error = self.refused(key)
         if error is not None:
             return failure(error)
-        seconds = self.seconds(ttl)
-        if type(seconds) is QiError:
-            return failure(seconds)
+        if ttl is None and not self._jitter:
+            seconds: float | QiError | None = self._default_ttl
+        else:
+            seconds = self.seconds(ttl)
+            if type(seconds) is QiError:
+                return failure(seconds)
+        if value.__class__ is Failure:
+            value = Kept(value)
         try:
-            self.space.put(key, value, seconds)  # type: ignore[union-attr]  # there is one
+            self.space.put(key, value, seconds)  # type: ignore[union-attr,arg-type]  # there is one
         except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
-            return failure(_codec_error(key, exception))
+            return failure(codec_error(key, exception))
         return _DONE
-
-    async def compute(
-        self,
-        key: str,
-        factory: Callable[[], Any],
-        ttl: float | None,
-        failure_ttl: float | None,
-        policy: Policy | None,
-        /,
-    ) -> Result[Any]:
-        """Give what is under a key, or compute and keep it; one at a time for each key."""
-
-        async def fly() -> Result[Any]:
-            held = await self._held(key, policy)
-            if isinstance(held, Success):
-                if not isinstance(held.value, Missing):
-                    return held.value
-            elif held.error.category.retry == "never" and held.error.code != CODEC_ERROR:
-                return held  # what was asked is wrong: computing would hide that
-            outcome = await self._made(factory)
-            if isinstance(held, Failure) and held.error.code != CODEC_ERROR:
-                self._tell("computed while the store is down", held.error)
-                return outcome
-            if isinstance(outcome, Failure) and failure_ttl is None:
-                return outcome
-            worth = (outcome.value, ttl) if isinstance(outcome, Success) else (outcome, failure_ttl)
-            kept = await self.keep({key: worth[0]}, worth[1], None, policy)
-            if isinstance(kept, Failure):
-                if kept.error.code == CODEC_ERROR:
-                    return kept
-                self._tell("computed and not kept", kept.error)
-            return outcome
-
-        def share(outcome: Result[Any]) -> Result[Any]:
-            if not self._settings.copy or isinstance(outcome, Failure):
-                return outcome
-            try:
-                return success(copied(outcome.value))
-            except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
-                return failure(_codec_error(key, exception, "shared"))
-
-        return await self._flights.run(key, fly, share)
 
     def unread(self, key: Any, exception: Exception, /) -> QiError:
         """Say why what was asked for cannot be read: the key, or what is kept under it."""
-        return self.refused(key) or _codec_error(key, exception, "read")
+        return self.refused(key) or codec_error(key, exception, "read")
 
     async def close(self) -> None:
-        """Close the store, for every type."""
+        """Close the store, for every type, when what renews values in the background has ended."""
         self._root._is_closed = True
-        await self.store.close()
-
-    async def _made(self, factory: Callable[[], Any]) -> Result[Any]:
-        self.stats.computed += 1
-        made = factory()
-        if isawaitable(made):
-            made = await made
-        return made if isinstance(made, Success | Failure) else success(made)
-
-    async def _held(self, key: str, policy: Policy | None) -> Result[Result[Any] | Missing]:
-        """Look whether someone kept a value in the meantime."""
-        if self.space is None:
-            found = await self.fetch([key], None, policy)
-            return found if isinstance(found, Failure) else success(found.value.get(key, MISSING))
         try:
-            value = self.space.get(key)  # not counted: it was when the caller asked
-        except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
-            return failure(self.unread(key, exception))
-        return success(value if isinstance(value, Failure | Missing) else success(value))
+            await self.computations.close()
+        finally:
+            await self.store.close()
+            if self.near is not None:
+                await self.near.close()
 
-    def _check(self, value: Any) -> None:
-        """Raise what keeping the value in memory would, before any of several is kept."""
-        if value is MISSING:
-            raise TypeError("MISSING stands for no value")
-        if self._settings.copy:
-            copied(value)
-
-    def _encode(self, key: str, value: Any) -> bytes:
-        if isinstance(value, Failure):
-            return _FAILED + json.dumps(value.error.to_dict()).encode()
-        data = self._codec.encode(value, self._kind, f"{self.ns}\n{key}")
-        return _FAILED + data if data.startswith(_FAILED) else data
-
-    def _decode(self, key: str, data: bytes) -> Result[Any]:
-        if data.startswith(_FAILED):
-            data = data[1:]
-            if not data.startswith(_FAILED):
-                return failure(QiError.from_dict(json.loads(data)))
-        return success(self._codec.decode(data, self._kind, f"{self.ns}\n{key}"))
-
-    def _tell(self, what: str, error: QiError) -> None:
-        self._emit(CallEvent("cache", "get_or_set", "fallback", 0.0, error, {"what": what}))
-
-
-def _nothing(_: object) -> None:
-    return None
-
-
-def _one_key(key: str) -> QiError:
-    return QiError.validation(
-        INVALID_KEY,
-        f"several keys are a list of them, got the text {key[:40]!r}",
-        hint="write [key]",
-        source="cache",
-    )
-
-
-def _codec_error(key: str, exception: Exception, done: str = "kept") -> QiError:
-    return QiError.validation(
-        CODEC_ERROR,
-        f"the value of {key!r} cannot be {done}",
-        hint=_READ_HINT if done == "read" else str(exception) or type(exception).__name__,
-        cause=exception,
-        source="cache",
-        key=key,
-    )
+    def _copy(self) -> Road:
+        other = object.__new__(Road)
+        for name in Road.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other

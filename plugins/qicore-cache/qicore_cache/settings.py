@@ -43,6 +43,8 @@ class CacheSettings:
             objects: faster, for values that nobody changes.
         codec: how values become bytes; None is JSON, and in memory no codec at all.
         policy: how calls to a store outside this process are made.
+        lock_ttl: seconds for which one process computes a value while others wait for it, where the
+            store has locks; None asks for none.
     """
 
     namespace: str = ""
@@ -51,12 +53,14 @@ class CacheSettings:
     copy: bool = True
     codec: Codec | None = None
     policy: Policy | None = None
+    lock_ttl: float | None = 30.0
 
     def __post_init__(self) -> None:
         if len(self.namespace) > _MAX_NAMESPACE or not self.namespace.isprintable():
             raise ValueError(f"namespace is at most {_MAX_NAMESPACE} printable characters")
-        if wrong := ttl_error(self.default_ttl):
-            raise ValueError(f"default_ttl is wrong: {wrong.message}")
+        for name, ttl in (("default_ttl", self.default_ttl), ("lock_ttl", self.lock_ttl)):
+            if wrong := ttl_error(ttl):
+                raise ValueError(f"{name} is wrong: {wrong.message}")
         if not 0.0 <= self.ttl_jitter < 1.0:
             raise ValueError(f"ttl_jitter is from 0.0 up to 1.0, got {self.ttl_jitter!r}")
 

@@ -6,7 +6,7 @@ A store moves bytes. Namespaces, codecs, jitter, single flight, policies and eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, final, runtime_checkable
 
@@ -18,9 +18,11 @@ __all__ = [
     "CountingStore",
     "Entry",
     "ExpiringStore",
+    "LockingStore",
     "Missing",
     "ObjectStore",
     "Space",
+    "TrackingStore",
 ]
 
 
@@ -61,8 +63,9 @@ class CacheStore(Protocol):
     """Where entries are kept; all of it is safe to call side by side.
 
     `ns` is a namespace and is not empty only where the user named one; a store keeps namespaces
-    apart and never touches what is outside of them. What cannot be done is a Failure; nothing is
-    raised but bugs and cancellation.
+    apart and never touches what is outside of them. The cache keeps the versions of tags in a
+    namespace of its own beside the user's, named as no user can: with a line feed in it. What
+    cannot be done is a Failure; nothing is raised but bugs and cancellation.
     """
 
     async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
@@ -74,7 +77,7 @@ class CacheStore(Protocol):
         ...
 
     async def delete(self, ns: str, keys: Iterable[str] | None, /) -> Result[int]:
-        """Forget those keys and give how many were there; None is the whole namespace, uncounted."""
+        """Forget those keys and give how many were there; None is the namespace, uncounted."""
         ...
 
     async def count(self, ns: str, /) -> Result[int]:
@@ -107,6 +110,38 @@ class ExpiringStore(Protocol):
         ...
 
 
+@runtime_checkable
+class LockingStore(Protocol):
+    """A store whose callers in several processes can agree on who computes a value.
+
+    Locks are apart from entries: neither counted nor cleared with them.
+    """
+
+    async def lock(self, ns: str, key: str, token: str, ttl: float, /) -> Result[int]:
+        """Take the lock of a key for so many seconds; give 1, or 0 where another token has it."""
+        ...
+
+    async def unlock(self, ns: str, key: str, token: str, /) -> Result[int]:
+        """Give the lock back; give 1, or 0 where this token has it no more, which changes none."""
+        ...
+
+
+@runtime_checkable
+class TrackingStore(Protocol):
+    """A store that tells of changes by others, so that what is kept near of it can be forgotten."""
+
+    async def track(
+        self, ns: str, changed: Callable[[Iterable[str] | None], object], /
+    ) -> Result[None]:
+        """Call a function, on any thread, for what changes in a namespace until the store closes.
+
+        It gets the keys that were written, removed or have ended; None where all of them may have:
+        the namespace was cleared, or the connection that tells of it was lost. The
+        changes of this very store may be told too, or not.
+        """
+        ...
+
+
 class Space(Protocol):
     """A namespace of a store in this process, which keeps objects: no codec, no waiting."""
 
@@ -119,6 +154,10 @@ class Space(Protocol):
 
     def increment(self, key: str, by: int, ttl: float | None, /) -> Result[int]:
         """Add to the number under a key, as `CountingStore` does."""
+        ...
+
+    def drop(self, keys: Iterable[str] | None, /) -> int:
+        """Forget those keys and give how many were there; None is all of them."""
         ...
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from qicore_cache import Cache, Entry, JsonCodec
+from qicore_cache import Cache, Entry, Freshness, JsonCodec, Missing
 from qicore_cache.conformance import CacheContract
 from qicore_cache.memory import MemoryStore
-from qicore_cache.road import Road
 from qicore_cache.settings import CacheSettings
 from qicore_core import Failure, Opening, Parts, QiError, Result, failure, success
 from qicore_core.testing import FakeClock
@@ -26,6 +25,8 @@ class Honest:
 
     def __init__(self, clock: FakeClock) -> None:
         self.inner = MemoryStore(max_entries=10_000, max_bytes=1 << 30, now=clock.monotonic)
+        self.locks = MemoryStore(max_entries=10_000, max_bytes=1 << 30, now=clock.monotonic)
+        self.ears: list[tuple[str, Any]] = []
 
     def client(self, cache: Cache[Any]) -> Any:
         """Give what the laws are tried on."""
@@ -34,15 +35,17 @@ class Honest:
     def key(self, key: str) -> str:
         return key
 
-    async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, Entry]]:
+    async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
         named = {key: self.key(key) for key in keys}
         read = await self.inner.read(ns, named.values())
         return read.map(lambda got: {key: got[at] for key, at in named.items() if at in got})
 
     async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:
+        self.tell(ns, entries)
         return await self.inner.write(ns, {self.key(key): one for key, one in entries.items()})
 
     async def delete(self, ns: str, keys: Iterable[str] | None, /) -> Result[int]:
+        self.tell(ns, keys)
         return await self.inner.delete(ns, None if keys is None else [self.key(k) for k in keys])
 
     async def count(self, ns: str, /) -> Result[int]:
@@ -53,6 +56,27 @@ class Honest:
 
     async def expire(self, ns: str, key: str, ttl: float | None, /) -> Result[int]:
         return await self.inner.expire(ns, self.key(key), ttl)
+
+    async def ttl_of(self, ns: str, key: str, /) -> Result[float | Missing | None]:
+        return await self.inner.ttl_of(ns, self.key(key))
+
+    async def lock(self, ns: str, key: str, token: str, ttl: float, /) -> Result[int]:
+        if (await self.locks.read(ns, [key])).unwrap():
+            return success(0)
+        return (await self.locks.write(ns, {key: Entry(token.encode(), ttl)})).map(lambda _: 1)
+
+    async def unlock(self, ns: str, key: str, token: str, /) -> Result[int]:
+        holder = (await self.locks.read(ns, [key])).unwrap().get(key)
+        return await self.locks.delete(ns, [key] if holder == token.encode() else [])
+
+    async def track(self, ns: str, changed: Any, /) -> Result[None]:
+        self.ears.append((ns, changed))
+        return success()
+
+    def tell(self, ns: str, keys: Iterable[str] | None) -> None:
+        for of, changed in self.ears:
+            if of == ns:
+                changed(keys)
 
     async def close(self) -> None:
         """Keep what is in it: the laws open it in several namespaces."""
@@ -116,8 +140,10 @@ class SaysItMoved(Honest):
 
 class KeepsTheOldEnd(Honest):
     async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:
-        held = (await self.read(ns, entries)).unwrap()
-        made = {key: Entry(one.data, held.get(key, one).ttl) for key, one in entries.items()}
+        made = {}
+        for key, one in entries.items():
+            left = (await self.ttl_of(ns, key)).unwrap()
+            made[key] = one if isinstance(left, Missing) else Entry(one.data, left)
         return await super().write(ns, made)
 
 
@@ -136,12 +162,14 @@ class ClearsAll(ClearsByPrefix):
 
 class CountsInTwoSteps(Honest):
     async def increment(self, ns: str, key: str, by: int, ttl: float | None, /) -> Result[int]:
-        held = (await self.read(ns, [key])).unwrap().get(key, Entry(b"0", ttl))
-        if held.data == b'"x"':
+        held = (await self.read(ns, [key])).unwrap().get(key, b"0")
+        if held == b'"x"':
             return await super().increment(ns, key, by, ttl)
         await asyncio.sleep(0)
-        await self.write(ns, {key: Entry(b"%d" % (int(held.data) + by), held.ttl)})
-        return success(int(held.data) + by)
+        left = (await self.ttl_of(ns, key)).unwrap()
+        left = ttl if isinstance(left, Missing) else left
+        await self.write(ns, {key: Entry(b"%d" % (int(held) + by), left)})
+        return success(int(held) + by)
 
 
 class CountingMovesTheEnd(Honest):
@@ -149,6 +177,63 @@ class CountingMovesTheEnd(Honest):
         made = await super().increment(ns, key, by, ttl)
         await self.expire(ns, key, ttl)
         return made
+
+
+class KeepsWordsForEver(Honest):
+    """What is kept for a tag is there for ever, as a counter that begins anew would be."""
+
+    first: dict[str, Entry]
+
+    async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:
+        if ns.endswith("\ntags"):
+            first = self.__dict__.setdefault("first", {})
+            entries = {key: first.setdefault(key, one) for key, one in entries.items()}
+        return await super().write(ns, entries)
+
+
+class NeverForgetsAWord(Honest):
+    async def delete(self, ns: str, keys: Iterable[str] | None, /) -> Result[int]:
+        if ns.endswith("\ntags") and keys is not None:
+            return success(0)
+        return await super().delete(ns, keys)
+
+
+class LocksNobody(Honest):
+    async def lock(self, ns: str, key: str, token: str, ttl: float, /) -> Result[int]:
+        return success(1)
+
+
+class LocksForEver(Honest):
+    async def lock(self, ns: str, key: str, token: str, ttl: float, /) -> Result[int]:
+        return await super().lock(ns, key, token, 1e9)
+
+
+class UnlocksForAnybody(Honest):
+    async def unlock(self, ns: str, key: str, token: str, /) -> Result[int]:
+        return await self.locks.delete(ns, [key])
+
+
+class LocksAmongEntries(Honest):
+    async def lock(self, ns: str, key: str, token: str, ttl: float, /) -> Result[int]:
+        if (await self.inner.read(ns, [key])).unwrap():
+            return success(0)
+        return (await self.inner.write(ns, {key: Entry(b"1", ttl)})).map(lambda _: 1)
+
+
+class KeepsTheLock(Honest):
+    async def unlock(self, ns: str, key: str, token: str, /) -> Result[int]:
+        return success(1)
+
+
+class TellsNothing(Honest):
+    def tell(self, ns: str, keys: Iterable[str] | None) -> None:
+        """Forget to."""
+
+
+class TellsNoClear(Honest):
+    def tell(self, ns: str, keys: Iterable[str] | None) -> None:
+        if keys is not None:
+            super().tell(ns, keys)
 
 
 # Where a store cannot break a law, a client does.
@@ -233,6 +318,42 @@ class CancelsAll(Client):
         return await self.cache.get_or_set(key, factory, **how)
 
 
+class WithoutFreshness(Client):
+    async def get_or_set(self, key: str, factory: Any, *, freshness: Any = None, **how: Any) -> Any:
+        return await self.cache.get_or_set(key, factory, **how)
+
+
+class StaleForAll(Client):
+    async def get_or_set(self, key: str, factory: Any, *, freshness: Any = None, **how: Any) -> Any:
+        error = Freshness(stale_if_error=60.0)
+        return await self.cache.get_or_set(key, factory, freshness=error, **how)
+
+
+class RenewsForEach(Client):
+    """Every caller starts a task of its own."""
+
+    async def get_or_set(self, key: str, factory: Any, **how: Any) -> Any:
+        given = await self.cache.get_or_set(key, factory, **how)
+        if (await self.cache.get(key, self)).value is self:
+            made = factory()
+            await self.cache.set(key, await made if hasattr(made, "__await__") else made)
+        return given
+
+
+class TagsAfterwards(Client):
+    async def get_or_set(self, key: str, factory: Any, *, tags: Any = (), **how: Any) -> Any:
+        given = await self.cache.get_or_set(key, factory, **how)
+        if given and tags:
+            await self.cache.set(key, given.value, tags=tags)
+        return given
+
+
+class TakesAnyTag(Client):
+    async def set(self, key: str, value: Any, *, tags: Any = (), **how: Any) -> Any:
+        made = await self.cache.set(key, value, tags=tags, **how)
+        return made or await self.cache.set(key, value, **how)
+
+
 class StaysOpen(Client):
     async def close(self) -> None:
         """Forget to."""
@@ -270,14 +391,31 @@ CAUGHT = [
     ("a_key_that_is_none_is_refused", through(TakesAnyKey)),
     ("a_key_that_is_none_is_refused", through(KeepsTheFirst)),
     ("what_would_not_come_back_is_refused", through(DropsInSilence)),
+    ("no_step_of_a_counter_is_lost", CountsInTwoSteps),
+    ("no_step_of_a_counter_is_lost", CountingMovesTheEnd),
+    ("a_closed_cache_says_so", through(StaysOpen)),
     ("many_callers_are_one_computation", through(ComputesForEach)),
     ("a_failure_is_not_kept_unless_asked", through(KeepsFailures)),
     ("a_bug_in_a_factory_passes", through(CatchesBugs)),
     ("a_cancelled_computation_is_handed_over", through(CancelsAll)),
     ("asking_for_what_one_computes_is_an_answer", through(ComputesForEach)),
-    ("no_step_of_a_counter_is_lost", CountsInTwoSteps),
-    ("no_step_of_a_counter_is_lost", CountingMovesTheEnd),
-    ("a_closed_cache_says_so", through(StaysOpen)),
+    ("what_is_stale_is_given_while_it_is_renewed", through(WithoutFreshness)),
+    ("what_is_stale_is_given_while_it_is_renewed", through(RenewsForEach)),
+    ("what_is_stale_is_given_where_computing_fails", through(WithoutFreshness)),
+    ("what_is_stale_is_given_where_computing_fails", through(StaleForAll)),
+    ("what_was_dear_is_renewed_early", through(WithoutFreshness)),
+    ("a_tag_removes_what_bears_it", NeverForgetsAWord),
+    ("a_lost_tag_brings_nothing_back", KeepsWordsForEver),
+    ("a_removal_counts_for_what_is_being_computed", through(TagsAfterwards)),
+    ("a_tag_that_is_none_is_refused", through(TakesAnyTag)),
+    ("a_lock_has_one_holder", LocksNobody),
+    ("a_lock_has_one_holder", LocksForEver),
+    ("a_lock_has_one_holder", UnlocksForAnybody),
+    ("a_lock_has_one_holder", LocksAmongEntries),
+    ("two_caches_are_one_computation", LocksNobody),
+    ("two_caches_are_one_computation", KeepsTheLock),
+    ("changes_by_others_are_told", TellsNothing),
+    ("changes_by_others_are_told", TellsNoClear),
 ]
 
 
@@ -296,7 +434,7 @@ def contract_of(kind: type[Honest]) -> type[CacheContract]:
             async def start() -> Result[Cache[Any]]:
                 settings = CacheSettings(namespace=namespace, codec=self.store.codec)
                 parts = Parts(clock=self.clock)
-                return success(self.store.client(Cache(Road(self.store, settings, parts))))
+                return success(self.store.client(Cache(self.store, settings, parts)))
 
             return Opening(start)
 

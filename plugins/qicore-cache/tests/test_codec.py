@@ -277,7 +277,7 @@ def test_a_signed_entry_moved_to_another_key_is_not_read(loop: asyncio.Runner) -
         async with open_cache("memory:", codec=OURS, namespace="n") as cache:
             await cache.set("guest", {"admin": True})
             held = (await cache._road.store.read("n", ["guest"])).unwrap()["guest"]
-            await cache._road.store.write("n", {"me": held})
+            await cache._road.store.write("n", {"me": Entry(held)})
             assert_failure(await cache.get("me"), code="CODEC_ERROR")
             assert_failure(await cache.increment("n"), code="CACHE_UNSUPPORTED")
 

@@ -7,6 +7,7 @@ from typing import Any
 from qicore_cache import Cache, JsonCodec, open_cache
 from qicore_cache.conformance import CacheContract
 from qicore_core import Opening, Parts
+from qicore_core.conformance import PluginContract
 from qicore_core.testing import FakeClock
 
 
@@ -32,3 +33,7 @@ class TestMemoryOfBytes(_OnAFakeClock):
 
 class TestMemoryInRealTime(CacheContract):
     url = "memory:"
+
+
+class TestPlugin(PluginContract):
+    distribution = "qicore-cache"

@@ -170,6 +170,29 @@ def test_an_entry_that_grows_pushes_out_others_and_never_itself() -> None:
     look_through(kept, 10, 1_000)
 
 
+@pytest.mark.parametrize("coded", [False, True], ids=["objects", "bytes"])
+def test_a_number_that_is_counted_up_takes_what_one_that_was_put_takes(coded: bool) -> None:
+    kept = store(max_bytes=1_000)
+    nodes = kept._nodes("")
+    kept.space("", False).put("put", b"%d" % 2**62 if coded else 2**62, None)
+    kept.count_up(nodes, "n", 1, None, coded)
+    kept.count_up(nodes, "n", 2**62 - 1, None, coded)
+    assert nodes["n"].size == nodes["put"].size
+    look_through(kept, 10, 1_000)
+
+
+def test_a_number_that_grows_pushes_out_others() -> None:
+    kept = store(max_bytes=460)
+    space = kept.space("", True)
+    space.put("a", 1, None)
+    space.increment("n", 1, None)
+    space.get("a")
+    space.increment("n", 2**62, None)
+    assert space.get("n") == 2**62 + 1
+    assert space.get("a") is MISSING
+    look_through(kept, 10, 460)
+
+
 def test_expired_entries_go_before_any_that_is_alive() -> None:
     clock = FakeClock()
     kept = store(6, clock=clock)
@@ -244,15 +267,15 @@ def test_namespaces_of_one_store_do_not_meet() -> None:
         assert await kept.delete("a", None) == success(2)
         for number, name in enumerate(names):
             read = (await kept.read(name, ["b:k"])).unwrap()
-            assert read == ({} if name == "a" else {"b:k": Entry(b"%d" % number)})
+            assert read == ({} if name == "a" else {"b:k": b"%d" % number})
         assert await kept.increment("a", "k", 4, None) == success(4)
         assert await kept.increment("a", "k", -5, None) == success(-1)
-        assert (await kept.read("a", ["k"])).unwrap()["k"].data == b"-1"
+        assert (await kept.read("a", ["k"])).unwrap()["k"] == b"-1"
         assert_failure(await kept.increment("b", "k", 1, None), code="CACHE_NOT_A_NUMBER")
         assert await kept.expire("a", "k", 5.0) == success(1)
-        assert (await kept.read("a", ["k"])).unwrap()["k"].ttl == 5.0
+        assert await kept.ttl_of("a", "k") == success(5.0)
         assert await kept.expire("a", "k", None) == success(1)
-        assert (await kept.read("a", ["k"])).unwrap()["k"].ttl is None
+        assert await kept.ttl_of("a", "k") == success(None)
         await kept.close()
         await kept.close()
         assert await kept.count("b") == success(0)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar, Unpack, final
+from os import PathLike
+from pathlib import Path
+from typing import TypeVar, Unpack, final
 
-from qicore_core import (
-    Configuration,
-    Failure,
-    Parts,
-    QiError,
-    Result,
-    Stream,
-    collect,
-    failure,
-    success,
-)
+from qicore_core import Deadline, Failure, Parts, QiError, Result, Stream, failure
 
-from .errors import PARSE_ERROR, UNSUPPORTED, not_connected
-from .exchange import begin, exchange
-from .message import HttpRequest, HttpResponse, shown
+from .caching import Caching
+from .download import Download, Progress
+from .errors import not_connected
+from .exchange import begin, exchange, raw
+from .layers import layered
+from .message import HttpRequest, HttpResponse
 from .options import CallOptions, RequestOptions
+from .recorder import Recorder
 from .request import Composer, Prepared
 from .settings import HttpSettings
 from .transport import HttpReply, HttpTransport
+from .typed import read_as
+from .verdict import judged
 
 __all__ = ["HttpClient"]
 
 T = TypeVar("T")
-_PLAIN: Final = (bool, dict, float, int, list, str)
 
 
 @final
@@ -45,19 +43,26 @@ class HttpClient:
         NETWORK_ERROR, SSL_ERROR, TIMEOUT_ERROR, DEADLINE_EXCEEDED: the server did not answer.
         HTTP_ERROR: it answered with a status that is no success.
         PARSE_ERROR, RESPONSE_TOO_LARGE, TOO_MANY_REDIRECTS: its answer is of no use.
+        ADDRESS_BLOCKED: a guard does not let it be reached.
         CIRCUIT_OPEN, RETRY_BUDGET_EXHAUSTED: the policy.
     """
 
-    __slots__ = ("_calls", "_composer", "_is_closed", "_settings", "_transport")
+    __slots__ = (
+        "_caching", "_calls", "_composer", "_is_closed", "_layers", "_settings", "_transport",
+    )  # fmt: skip
 
     def __init__(
         self, transport: HttpTransport, settings: HttpSettings, parts: Parts | None = None, /
     ) -> None:
         parts = parts or Parts()
+        if settings.record is not None:
+            transport = Recorder(transport, Path(settings.record))
         self._transport = transport
+        self._layers = layered(transport, settings, settings.guard)
         self._settings = settings
         self._composer = Composer(settings)
         self._calls = settings.policy.attach("http", clock=parts.clock, random=parts.random)
+        self._caching = None if settings.cache is None else Caching(settings)
         self._is_closed = False
 
     async def get(self, url: str, /, **options: Unpack[RequestOptions]) -> Result[HttpResponse]:
@@ -91,11 +96,13 @@ class HttpClient:
     async def request(
         self, method: str, url: str, /, **options: Unpack[RequestOptions]
     ) -> Result[HttpResponse]:
-        """Send any request and read its answer whole."""
+        """Send any request and read its answer whole, or give the one that the cache has."""
         made = self._prepared(method, url, options)
         if isinstance(made, Failure):
             return made
-        return await self._call(exchange, made.value, options)
+        if self._caching is None or options.get("guard") is not None:
+            return await self._call(exchange, made.value, options)
+        return await self._cached(self._caching, made.value, options)
 
     async def get_json(
         self, url: str, into: type[T], /, **options: Unpack[RequestOptions]
@@ -105,10 +112,10 @@ class HttpClient:
         Keys that the type does not have are left alone, as servers add them.
 
         Errors:
-            PARSE_ERROR: it is no JSON, or not of the type; `error.cause` names each key at fault.
+            PARSE_ERROR: it is no JSON, or not of the type; `errors` has one for each field.
         """
         answered = await self.get(url, **options)
-        return answered.flat_map(HttpResponse.json).flat_map(lambda data: _read(data, into, url))
+        return answered.flat_map(HttpResponse.json).flat_map(lambda data: read_as(data, into, url))
 
     def stream(self, method: str, url: str, /, **options: Unpack[RequestOptions]) -> Stream[bytes]:
         """Send a request and give the bytes of its answer as they come, without a bound.
@@ -125,20 +132,33 @@ class HttpClient:
 
         return Stream(start)
 
-    async def download(self, url: str, path: str, /) -> Result[int]:
-        """Refuse: downloads that resume are not here yet; `stream` gives the bytes.
+    async def download(
+        self,
+        url: str,
+        path: str | PathLike[str],
+        /,
+        *,
+        progress: Progress | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Result[int]:
+        """Get a file, and give its size. What broke off is resumed, by a later call as well.
+
+        The file is there as a whole or not at all; until then its bytes are in ".<name>.part"
+        beside it. One path has one download at a time.
+
+        Args:
+            url: where it is.
+            path: where it goes; a file that is there is replaced.
+            progress: is told how many bytes are there and how many there will be, or None.
+            options: as of a request; `timeout` is for the whole file.
 
         Errors:
-            HTTP_UNSUPPORTED: always.
+            HTTP_FILE_FAILED: it cannot be written.
         """
-        return failure(
-            QiError.unsupported(
-                UNSUPPORTED,
-                f"downloading {shown(url)} to a file is not supported yet",
-                hint="write the bytes of client.stream('GET', url)",
-                source="http",
-            )
-        )
+        made = self._prepared("GET", url, options)
+        if isinstance(made, Failure):
+            return made
+        return await self._call(Download(path, progress).attempt, made.value, options)
 
     async def close(self) -> None:
         """Close every connection; every call after that is an HTTP_NOT_CONNECTED."""
@@ -159,50 +179,33 @@ class HttpClient:
         options: CallOptions,
     ) -> Awaitable[Result[T]]:
         """Have the policy make the attempts."""
+        guard = options.get("guard")
         return self._calls.run(
             fn,
-            self._transport,
+            self._layers if guard is None else layered(self._transport, self._settings, guard),
             self._settings,
             made.request,
             options.get("accept_status", self._settings.accept_status),
             key=made.host,
             operation=made.request.method,
-            repeatable=True if made.is_repeatable else _was_not_sent,
+            repeatable=made.is_repeatable or (made.is_repeatable is not None and _was_not_sent),
             timeout=options.get("timeout"),
             policy=options.get("policy"),
         )
 
+    async def _cached(
+        self, caching: Caching, made: Prepared, options: RequestOptions
+    ) -> Result[HttpResponse]:
+        """Answer by the cache or by the server, and judge only then: a 404 may be kept too."""
+        accept = options.get("accept_status", self._settings.accept_status)
+        timeout = options.get("timeout")
+        with Deadline.after(math.inf if timeout is None else timeout):
+            answered = await caching.answer(
+                made.request,
+                lambda request: self._call(raw, made._replace(request=request), options),
+            )
+        return answered.flat_map(lambda response: judged(response, made.request.method, accept))
+
 
 def _was_not_sent(error: QiError) -> bool:
     return error.context.get("sent") is False
-
-
-def _read(data: Any, into: Any, url: str) -> Result[Any]:
-    """Read JSON as a type: plain ones here, lists item by item, the rest as a schema."""
-    kind, items = getattr(into, "__origin__", into), getattr(into, "__args__", ())
-    if kind is list and items and isinstance(data, list):
-        return collect([_read(one, items[0], url) for one in data])
-    if kind in _PLAIN:
-        if kind is float and type(data) is int:
-            return success(float(data))
-        is_bool = isinstance(data, bool) and kind is not bool  # True is an int, but not in JSON
-        return (
-            success(data) if isinstance(data, kind) and not is_bool else _misread(into, data, url)
-        )
-    if not isinstance(data, dict):
-        return _misread(into, data, url)
-    read = Configuration(into, ignore_unknown=True).from_object(data, source=shown(url))
-    if isinstance(read, Failure):
-        return failure(_misread(into, data, url).error.with_cause(read.error))
-    return read
-
-
-def _misread(into: Any, data: Any, url: str) -> Failure:
-    name = into.__qualname__ if type(into) is type else str(into)
-    return failure(
-        QiError.bad_data(
-            PARSE_ERROR,
-            f"the JSON of {shown(url)} is a {type(data).__name__} that does not read as {name}",
-            source="http",
-        )
-    )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import fields
+from os import PathLike
 from typing import Any, Final
 
 from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, Secret, failure, success
 from qicore_core.plugins import choose, open_port
 
+from .bearer import Bearer
 from .client import HttpClient
+from .guard import AddressGuard
+from .hooks import OnRequest, OnResponse
 from .settings import DEFAULT_POLICY, HttpSettings, setting_error
+from .stored import ResponseCache, ResponseStore
 from .transport import HttpTransport
 
 __all__ = ["HTTP", "open_http"]
@@ -27,6 +32,13 @@ def open_http(
     max_response_bytes: int = 10 * 1024 * 1024,
     accept_status: frozenset[int] | None = None,
     idle_timeout: float = 60.0,
+    max_decompression_ratio: float = 100.0,
+    guard: AddressGuard | bool = False,
+    cache: ResponseStore | ResponseCache | None = None,
+    bearer: Bearer | None = None,
+    on_request: OnRequest | None = None,
+    on_response: OnResponse | None = None,
+    record: str | PathLike[str] | None = None,
     parts: Parts | None = None,
     **settings: object,
 ) -> Opening[HttpClient]:
@@ -44,6 +56,15 @@ def open_http(
         max_response_bytes: how many decoded bytes a body may have.
         accept_status: the statuses that are successes; None is all below 400.
         idle_timeout: seconds of a server's silence after which an attempt or a stream fails.
+        max_decompression_ratio: how many bytes one byte of a compressed body may become, once it
+            has become 1 MiB.
+        guard: which addresses may be reached, also by redirects; True is all that are public.
+        cache: where answers are kept that may be: a Cache, or a ResponseCache that says how.
+        bearer: what fetches a bearer token; it goes where `headers` go.
+        on_request: sees each request before it is sent, and gives what is sent.
+        on_response: sees each request and the head of its answer.
+        record: a file to which all exchanges are written when the client is closed, for
+            `RecordedHttp(file)`.
         parts: the clock, random and logger that the client and its transport use.
         settings: the transport's own, as its README lists them.
 
@@ -59,6 +80,13 @@ def open_http(
         max_response_bytes=max_response_bytes,
         accept_status=accept_status,
         idle_timeout=idle_timeout,
+        max_decompression_ratio=max_decompression_ratio,
+        guard=guard,
+        cache=cache,
+        bearer=bearer,
+        on_request=on_request,
+        on_response=on_response,
+        record=record,
     )
     return _opening(own, client, settings, parts or Parts())
 

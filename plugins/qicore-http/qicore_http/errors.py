@@ -1,13 +1,20 @@
-"""What can go wrong with a request: the codes of every transport, and what a status means."""
+"""What can go wrong with a request: the codes of every transport, and what a status means.
+
+Below each code stands its meaning: the category (several with "or" between), what happened, and
+what to do; `qicore explain` and the reference page read them from this file.
+"""
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import Final
 
 from qicore_core import ErrorCategory, QiError
 
 __all__ = [
     "ADDRESS_BLOCKED",
+    "FILE_FAILED",
     "HTTP_ERROR",
     "INVALID_REQUEST",
     "INVALID_URL",
@@ -18,28 +25,92 @@ __all__ = [
     "SETTINGS_INVALID",
     "SSL_ERROR",
     "TIMEOUT_ERROR",
+    "TOKEN_FAILED",
     "TOO_MANY_REDIRECTS",
     "UNSUPPORTED",
     "category_of",
     "network_error",
     "not_connected",
+    "reason_of",
     "timeout_error",
     "tls_error",
 ]
 
 INVALID_URL: Final = "INVALID_URL"
+"""VALIDATION: a URL, also one of a redirect, cannot be called.
+
+Write it as https://host/path; the message says what is wrong with it."""
+
 INVALID_REQUEST: Final = "INVALID_REQUEST"
+"""VALIDATION: a method, header, parameter or body cannot be sent, or not a second time.
+
+The message names it; nothing was sent."""
+
 NETWORK_ERROR: Final = "NETWORK_ERROR"
+"""NETWORK: no connection, one that broke, or an answer that is no HTTP.
+
+`sent` in the context says whether the request may have arrived; see that the host runs."""
+
 TIMEOUT_ERROR: Final = "TIMEOUT_ERROR"
+"""TIMEOUT: the server said nothing for `idle_timeout`, or an attempt took too long.
+
+Try again, or allow it more time."""
+
 HTTP_ERROR: Final = "HTTP_ERROR"
+"""VALIDATION or AUTHENTICATION or PERMISSION or NOT_FOUND or CONFLICT or TIMEOUT or RATE_LIMITED or
+UNSUPPORTED or NETWORK or UNAVAILABLE: the server answered with a status that is no success.
+
+The context has `status` and `excerpt`; `accept_status=` says which are successes."""
+
 PARSE_ERROR: Final = "PARSE_ERROR"
+"""BAD_DATA: an answer is no JSON, not of the type asked for, or its compression is damaged.
+
+`errors` has one for each field at fault."""
+
 SSL_ERROR: Final = "SSL_ERROR"
+"""NETWORK: the secure connection could not be made; it will not be next time.
+
+Trust the server's authority by `verify=`, or look at its certificate."""
+
 RESPONSE_TOO_LARGE: Final = "RESPONSE_TOO_LARGE"
+"""BAD_DATA: a body has more decoded bytes than allowed, or swells too much when it is decoded.
+
+Stream it, or raise `max_response_bytes` or `max_decompression_ratio`."""
+
 TOO_MANY_REDIRECTS: Final = "TOO_MANY_REDIRECTS"
+"""BAD_DATA: a request was redirected more often than `max_redirects`.
+
+Look for a loop."""
+
 ADDRESS_BLOCKED: Final = "ADDRESS_BLOCKED"
+"""PERMISSION: a host has an address that the guard does not let requests reach.
+
+Where it is meant, give the guard its network: `AddressGuard(allow=["10.1.0.0/16"])`."""
+
+TOKEN_FAILED: Final = "HTTP_TOKEN_FAILED"  # noqa: S105  # a code
+"""AUTHENTICATION: what fetches the bearer token gave none that can be sent.
+
+Look at the cause."""
+
+FILE_FAILED: Final = "HTTP_FILE_FAILED"
+"""UNAVAILABLE: a file of a download or an upload could not be written or read.
+
+Look at the cause, and at the room on the disk."""
+
 NOT_CONNECTED: Final = "HTTP_NOT_CONNECTED"
+"""UNAVAILABLE: the client was closed, and is asked all the same.
+
+Open it for as long as it is used."""
+
 SETTINGS_INVALID: Final = "HTTP_SETTINGS_INVALID"
+"""CONFIGURATION: a setting of the client or its transport is wrong.
+
+The message names it and what it may be."""
+
 UNSUPPORTED: Final = "HTTP_UNSUPPORTED"
+"""UNSUPPORTED: this client, or the transport that it stands on, cannot do it.
+
+The hint says what does."""
 
 _CATEGORIES: Final = {
     401: ErrorCategory.AUTHENTICATION,
@@ -54,6 +125,18 @@ _CATEGORIES: Final = {
     502: ErrorCategory.NETWORK,
     504: ErrorCategory.TIMEOUT,
 }
+_REASONS: Final = {
+    errno.ECONNREFUSED: "the connection was refused",
+    errno.ECONNRESET: "the connection was reset",
+    errno.ECONNABORTED: "the connection was closed",
+    errno.EPIPE: "the connection was closed",
+    errno.ETIMEDOUT: "the connection timed out",
+    errno.EHOSTUNREACH: "there is no route to the host",
+    errno.ENETUNREACH: "there is no route to the network",
+    errno.EMFILE: "too many files are open here",
+    errno.EADDRNOTAVAIL: "there is no free port or address here",
+}
+_MAX_CAUSES: Final = 20
 
 
 def category_of(status: int, /) -> ErrorCategory:
@@ -71,6 +154,27 @@ def network_error(message: str, /, *, sent: bool) -> QiError:
             repeated.
     """
     return QiError.network(NETWORK_ERROR, message, source="http", sent=sent)
+
+
+def reason_of(exception: BaseException, /, default: str = "the connection failed") -> str:
+    """Say why a connection failed, by the system's number for it and never by a text.
+
+    >>> reason_of(ConnectionRefusedError(errno.ECONNREFUSED, "whatever it says"))
+    'the connection was refused'
+    """
+    open_: list[BaseException | None] = [exception]
+    for one in open_:  # grows: what caused it, and each of those in a group
+        if one is None or len(open_) > _MAX_CAUSES:
+            continue
+        if isinstance(one, socket.gaierror):
+            is_later = one.errno == socket.EAI_AGAIN
+            return "no name server answers" if is_later else "there is no such host"
+        if isinstance(one, OSError) and one.errno in _REASONS:
+            return _REASONS[one.errno]
+        if isinstance(one, BaseExceptionGroup):
+            open_ += one.exceptions
+        open_.append(one.__cause__ or one.__context__)
+    return default
 
 
 def timeout_error(message: str, /, *, sent: bool) -> QiError:

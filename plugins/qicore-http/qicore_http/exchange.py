@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from time import perf_counter, time
+from time import perf_counter
 from typing import Final
+from urllib.parse import urlsplit
 
 from qicore_core import Failure, QiError, Result, failure, success
-from qicore_core.error.qi_error import make_error
+from qicore_core.error.qi_error import again
 from qicore_core.secret import is_secret_name
 
+from .body import Body
 from .decode import decoded
-from .errors import HTTP_ERROR, RESPONSE_TOO_LARGE, TOO_MANY_REDIRECTS, category_of
+from .errors import (
+    INVALID_REQUEST,
+    NETWORK_ERROR,
+    RESPONSE_TOO_LARGE,
+    SSL_ERROR,
+    TIMEOUT_ERROR,
+    TOO_MANY_REDIRECTS,
+)
 from .message import HttpRequest, HttpResponse, shown
 from .settings import HttpSettings
 from .transport import HttpReply, HttpTransport
 from .url import is_same_origin, redirect_of
+from .verdict import judged, whole_number
 
-__all__ = ["begin", "exchange", "retry_after"]
+__all__ = ["REDIRECTS", "begin", "exchange", "raw"]
 
-_DIGITS: Final = re.compile(r"[0-9]{1,18}")
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_ALL: Final = frozenset(range(100, 1000))
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _BODY_FIELDS: Final = ("content-type", "content-encoding", "content-language", "content-location")
+_OF_A_PLACE: Final = (NETWORK_ERROR, TIMEOUT_ERROR, SSL_ERROR)
 
 
 async def exchange(
@@ -45,15 +54,38 @@ async def exchange(
     opened = await _open(transport, settings, request)
     if isinstance(opened, Failure):
         return opened
-    reply, url = opened.value
+    reply, last = opened.value
     try:
-        body = await _read(reply, settings.max_response_bytes, url, request.method)
+        body = await _read(reply, settings.max_response_bytes, last)
     finally:
         await reply.aclose()
     if isinstance(body, Failure):
         return body
-    response = HttpResponse(reply.status, reply.headers, body.value, url, perf_counter() - began)
-    return _judged(response, request.method, accept)
+    elapsed = perf_counter() - began
+    response = HttpResponse(reply.status, reply.headers, body.value, last.url, elapsed)
+    return judged(response, request.method, accept)
+
+
+async def raw(
+    transport: HttpTransport,
+    settings: HttpSettings,
+    request: HttpRequest,
+    accept: frozenset[int] | None,
+    /,
+) -> Result[HttpResponse]:
+    """Send a request and give whatever is answered, for a cache: 304 and 404 are answers.
+
+    Errors:
+        As in `exchange`, of statuses only those that another attempt or a stale answer may mend.
+    """
+    answered = await exchange(transport, settings, request, _ALL)
+    if isinstance(answered, Failure):
+        return answered
+    status = answered.value.status
+    is_outage = status >= 500 or status in (408, 425, 429)
+    if is_outage and status not in (accept or ()):
+        return judged(answered.value, request.method, None)
+    return answered
 
 
 async def begin(
@@ -71,31 +103,31 @@ async def begin(
     opened = await _open(transport, settings, request)
     if isinstance(opened, Failure):
         return opened
-    reply, url = opened.value
-    head = HttpResponse(reply.status, reply.headers, b"", url)
-    judged = _judged(head, request.method, accept)
-    if isinstance(judged, Failure):
+    reply, last = opened.value
+    head = HttpResponse(reply.status, reply.headers, b"", last.url)
+    verdict = judged(head, request.method, accept)
+    if isinstance(verdict, Failure):
         await reply.aclose()
-        return judged
-    return success(reply)
+        return verdict
+    return success(HttpReply(reply.status, reply.headers, _placed(reply, last), reply.aclose))
 
 
 async def _open(
     transport: HttpTransport, settings: HttpSettings, request: HttpRequest
-) -> Result[tuple[HttpReply, str]]:
-    """Send a request, follow redirects, and give the last reply, its body unread, and its URL."""
+) -> Result[tuple[HttpReply, HttpRequest]]:
+    """Send a request, follow redirects, and give the last one and its reply, unread."""
     for _ in range(settings.max_redirects + 1):
         sent = await transport.send(request)
         if isinstance(sent, Failure):
             return _at(request, sent)
         reply = sent.value
-        location = reply.headers.get("location") if reply.status in _REDIRECTS else None
+        location = reply.headers.get("location") if reply.status in REDIRECTS else None
         if not location or settings.max_redirects == 0:
-            plain = decoded(reply)
+            plain = decoded(reply, settings.max_decompression_ratio)
             if isinstance(plain, Failure):
                 await reply.aclose()
                 return plain
-            return success((plain.value, request.url))
+            return success((plain.value, request))
         await reply.aclose()
         next_request = _redirected(request, reply.status, location)
         if isinstance(next_request, Failure):
@@ -123,6 +155,16 @@ def _redirected(request: HttpRequest, status: int, location: str) -> Result[Http
     method = request.method
     if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
         method, body, headers = "GET", b"", headers.without(*_BODY_FIELDS)
+    if isinstance(body, Body) and not body.is_replayable:
+        return failure(
+            QiError.validation(
+                INVALID_REQUEST,
+                f"{shown(request.url)} wants the body at another place, and it can be read once",
+                hint="send it to the place itself, or as bytes or a file",
+                source="http",
+                status=status,
+            )
+        )
     if not is_same_origin(request.url, url):
         secret = [name for name in headers if is_secret_name(name)]
         headers = headers.without(*request.private, *secret)
@@ -130,68 +172,41 @@ def _redirected(request: HttpRequest, status: int, location: str) -> Result[Http
 
 
 def _at(request: HttpRequest, failed: Failure) -> Failure:
-    """Say which request failed, without its query."""
-    return failure(failed.error.with_context(method=request.method, url=shown(request.url)))
+    """Say which request failed, without its query; what the caller's own body raised is a bug."""
+    error: QiError = failed.error
+    if isinstance(request.body, Body) and request.body.failed is not None:
+        if not isinstance(request.body.failed, QiError):
+            raise request.body.failed
+        error = request.body.failed
+    error = error.with_context(method=request.method, url=shown(request.url))
+    if error.code in _OF_A_PLACE:
+        parts = urlsplit(request.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        error = again(error, message=f"{parts.hostname}:{port}: {error.message}")
+    return failure(error)
 
 
-async def _read(reply: HttpReply, limit: int, url: str, method: str) -> Result[bytes]:
-    stated = reply.headers.get("content-length", "")
-    has_body = method != "HEAD" and reply.status not in (204, 304)
-    if has_body and _DIGITS.fullmatch(stated) and int(stated) > limit:
-        return failure(_too_large(url, limit))
+async def _placed(reply: HttpReply, request: HttpRequest) -> AsyncIterator[Result[bytes]]:
+    """Give the pieces of a body; where it breaks off, with the place."""
+    async for piece in reply:
+        yield _at(request, piece) if isinstance(piece, Failure) else piece
+
+
+async def _read(reply: HttpReply, limit: int, request: HttpRequest) -> Result[bytes]:
+    has_body = request.method != "HEAD" and reply.status not in (204, 304)
+    stated = whole_number(reply.headers.get("content-length")) if has_body else None
+    if stated is not None and stated > limit:
+        return failure(_too_large(request.url, limit))
     pieces: list[bytes] = []
     size = 0
     async for piece in reply:
         if isinstance(piece, Failure):
-            return piece
+            return _at(request, piece)
         size += len(piece.value)
         if size > limit:
-            return failure(_too_large(url, limit))
+            return failure(_too_large(request.url, limit))
         pieces.append(piece.value)
     return success(b"".join(pieces))
-
-
-def _judged(
-    response: HttpResponse, method: str, accept: frozenset[int] | None
-) -> Result[HttpResponse]:
-    """Give a response as a success, or as the Failure that its status is."""
-    status = response.status
-    if status < 400 if accept is None else status in accept:
-        return success(response)
-    return failure(
-        make_error(
-            HTTP_ERROR,
-            f"{method} {shown(response.url)} answered {status}",
-            category_of(status),
-            "http",
-            {
-                "status": status,
-                "method": method,
-                "url": shown(response.url),
-                "excerpt": response.excerpt,
-            },
-            retryable=None if status in (408, 425, 429, 502, 503, 504) else False,
-            retry_after=retry_after(response.headers.get("retry-after", "")),
-            public_message=f"an upstream service answered {status}",
-        )
-    )
-
-
-def retry_after(text: str, /) -> float | None:
-    """Read a Retry-After, in seconds or as a date. Source: RFC 9110, section 10.2.3.
-
-    >>> retry_after("120"), retry_after("soon")
-    (120.0, None)
-    """
-    text = text.strip()
-    if _DIGITS.fullmatch(text):
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)  # "-0000": of no known place
-        return max(0.0, when.timestamp() - time())
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _too_large(url: str, limit: int) -> QiError:

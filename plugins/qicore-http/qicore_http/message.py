@@ -6,12 +6,13 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, final
 
-from qicore_core import QiError, Result, Secret, failure, success
+from qicore_core import Failure, QiError, Result, Secret, failure, success
 from qicore_core.secret import redact_text
 
+from .body import Body
 from .errors import INVALID_REQUEST, PARSE_ERROR
 
 __all__ = ["Headers", "HttpRequest", "HttpResponse", "is_token", "plain_fields", "shown"]
@@ -91,26 +92,43 @@ class HttpRequest:
         method: in capitals.
         url: absolute, http or https, without userinfo and fragment.
         headers: all but Host, Content-Length and what the connection needs.
-        body: the bytes to send.
+        body: the bytes to send, or pieces of them that are read while they are sent.
         private: names of headers, in lower case, that must not reach another origin, besides
             those that name a secret.
         idle_timeout: seconds of a server's silence after which the transport gives up.
+        address: the one address that the transport connects to, in place of asking for those of the
+            URL's host; Host and the name in TLS stay the URL's.
     """
 
     method: str
     url: str
     headers: Headers = field(default_factory=Headers)
-    body: bytes = b""
+    body: bytes | Body = b""
     private: frozenset[str] = frozenset()
     idle_timeout: float = 60.0
+    address: str | None = None
 
     @property
-    def states_length(self) -> bool:
-        """Whether Content-Length is sent: with a body, or where one could be expected.
+    def length(self) -> int | None:
+        """What Content-Length says: sent with a body, or where one could be expected.
 
+        None is no such header: there is no body, or one that is sent in chunks.
         Source: RFC 9110, section 8.6.
         """
-        return bool(self.body) or self.method in _WITH_BODY
+        body = self.body
+        size = len(body) if isinstance(body, bytes) else body.length
+        return None if size == 0 and self.method not in _WITH_BODY else size
+
+    def with_headers(self, fields: Mapping[str, str], /) -> HttpRequest:
+        """Make the request with fields in place of those of the same name, as hooks do.
+
+        Raises:
+            ValueError: one cannot be sent.
+        """
+        plain = plain_fields(fields)
+        if isinstance(plain, Failure):
+            raise ValueError(plain.error.message)
+        return replace(self, headers=self.headers.with_fields(plain.value))
 
     def __repr__(self) -> str:
         return f"HttpRequest({self.method} {shown(self.url)})"

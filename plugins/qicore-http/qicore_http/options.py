@@ -7,7 +7,9 @@ from typing import Any, Final, TypedDict
 
 from qicore_core import Policy, QiError, Result, Secret, failure, success
 
+from .body import Content
 from .errors import UNSUPPORTED
+from .guard import AddressGuard
 
 __all__ = ["OF_REQUESTS", "CallOptions", "RequestOptions", "check_options"]
 
@@ -19,11 +21,13 @@ class CallOptions(TypedDict, total=False):
         timeout: seconds for the whole: attempts, waiting, redirects and the body.
         policy: in place of the client's, this once.
         accept_status: the statuses that are successes; None is all below 400.
+        guard: in place of the client's, this once; the response cache is then passed by.
     """
 
     timeout: float | None
     policy: Policy | None
     accept_status: frozenset[int] | None
+    guard: AddressGuard | bool | None
 
 
 class RequestOptions(CallOptions, total=False):
@@ -34,18 +38,22 @@ class RequestOptions(CallOptions, total=False):
         headers: in place of the client's of the same name; a value may be a Secret.
         json: the body, as JSON.
         form: the body, as a form.
-        content: the body, as bytes or text.
+        multipart: the body, as the parts of a form: texts, numbers, bytes, a Path for a file, a
+            BodyPart for what has a name or type of its own; a list is one part each.
+        content: the body, as bytes, text, a Path for a file, or an async iterable of bytes, which
+            is read once and so never sent again.
     """
 
     params: Mapping[str, object] | None
     headers: Mapping[str, str | Secret[str]] | None
     json: Any
     form: Mapping[str, object] | None
-    content: bytes | str | None
+    multipart: Mapping[str, object] | None
+    content: Content | None
 
 
 _KNOWN: Final = CallOptions.__annotations__.keys() | RequestOptions.__annotations__.keys()
-_LATER: Final = frozenset(("cookies", "data", "files", "multipart"))
+_LATER: Final = frozenset(("cookies", "data", "files"))
 _KINDS: Final = (
     ("timeout", (int, float), "a number of seconds"),
     ("policy", Policy, "a Policy"),
@@ -53,6 +61,8 @@ _KINDS: Final = (
     ("params", Mapping, "a mapping"),
     ("headers", Mapping, "a mapping"),
     ("form", Mapping, "a mapping"),
+    ("multipart", Mapping, "a mapping"),
+    ("guard", (AddressGuard, bool), "an AddressGuard or True"),
 )
 OF_REQUESTS: Final = frozenset(_KNOWN - CallOptions.__annotations__.keys())
 """The options that change what is sent."""
@@ -74,7 +84,7 @@ def check_options(options: RequestOptions, /) -> Result[None]:
             QiError.unsupported(
                 UNSUPPORTED,
                 f"{name}= is not supported yet",
-                hint="json=, form= and content= are the bodies; a cookie is a header",
+                hint="bodies are json=, form=, content= and multipart=; a cookie is a header",
                 source="http",
             )
         )

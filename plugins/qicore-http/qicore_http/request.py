@@ -6,23 +6,23 @@ and a URL come to where nothing else is said.
 
 from __future__ import annotations
 
-import json as json_module
 from typing import Final, NamedTuple, final
 
 from qicore_core import Failure, QiError, Result, Secret, failure, success, unwrap
 from qicore_core.log import correlation_id
 
+from .bearer import UNFILLED
+from .body import Body, body_of
 from .errors import INVALID_REQUEST
 from .message import Headers, HttpRequest, is_token, plain_fields
 from .options import OF_REQUESTS, RequestOptions, check_options
 from .settings import HttpSettings
-from .url import Target, encoded, is_same_origin, target_of, with_params
+from .url import Target, is_same_origin, target_of, with_params
 
 __all__ = ["Composer", "Prepared"]
 
 # Source: RFC 9110, section 9.2.2.
 _REPEATABLE: Final = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"))
-_BODIES: Final = ("json", "form", "content")
 _MAX_KNOWN: Final = 256
 _MAX_KNOWN_URL: Final = 2048
 
@@ -33,12 +33,13 @@ class Prepared(NamedTuple):
     Attributes:
         request: itself.
         host: the key of its breaker and budget.
-        is_repeatable: whether sending it twice is sending it once.
+        is_repeatable: whether sending it twice is sending it once; None is that it cannot be sent
+            again at all, as its body can be read once.
     """
 
     request: HttpRequest
     host: str
-    is_repeatable: bool
+    is_repeatable: bool | None
 
 
 @final
@@ -58,7 +59,8 @@ class Composer:
         base = settings.base_url
         self._base = base
         self._origin = None if base is None else unwrap(target_of(None, base)).url
-        self._own = unwrap(plain_fields(settings.headers))
+        token = {} if settings.bearer is None else {"authorization": UNFILLED}
+        self._own = token | unwrap(plain_fields(settings.headers))
         self._idle_timeout = settings.idle_timeout
         self._known: dict[tuple[str, str], Result[Prepared]] = {}  # by method and URL as said
 
@@ -117,7 +119,7 @@ def _dressed(bare: Prepared, options: RequestOptions, correlation: str | None) -
     url = with_params(request.url, options.get("params") or {})
     if isinstance(url, Failure):
         return url
-    body = _body(options)
+    body = body_of(options)
     if isinstance(body, Failure):
         return body
     data, content_type = body.value
@@ -132,36 +134,13 @@ def _dressed(bare: Prepared, options: RequestOptions, correlation: str | None) -
     hidden = {name.lower() for name, value in said.items() if isinstance(value, Secret)}
     private = request.private | hidden
     made = HttpRequest(request.method, url.value, headers, data, private, request.idle_timeout)
-    return success(Prepared(made, bare.host, _is_repeatable(made.method, headers)))
+    return success(Prepared(made, bare.host, _is_repeatable(made.method, headers, data)))
 
 
-def _is_repeatable(verb: str, headers: Headers) -> bool:
+def _is_repeatable(verb: str, headers: Headers, body: bytes | Body = b"") -> bool | None:
+    if isinstance(body, Body) and not body.is_replayable:
+        return None
     return verb in _REPEATABLE or "idempotency-key" in headers
-
-
-def _body(options: RequestOptions) -> Result[tuple[bytes, str]]:
-    """Give the body's bytes and its type."""
-    given = [name for name in _BODIES if options.get(name) is not None]
-    if not given:
-        return success((b"", ""))
-    if len(given) > 1:
-        return failure(_invalid(f"a request has one body, and got {' and '.join(given)}"))
-    json, form, content = options.get("json"), options.get("form"), options.get("content")
-    try:
-        if json is not None:
-            text = json_module.dumps(json, separators=(",", ":"), allow_nan=False)
-            return success((text.encode(), "application/json"))
-        if form is not None:
-            return success((encoded(form).encode(), "application/x-www-form-urlencoded"))
-        if isinstance(content, str):
-            return success((content.encode(), "text/plain; charset=utf-8"))
-    except UnicodeError:
-        return failure(_invalid("the body has text that is no Unicode"))
-    except (TypeError, ValueError, RecursionError) as error:
-        return failure(_invalid(f"the body is not JSON: {error}"))
-    if not isinstance(content, bytes):
-        return failure(_invalid(f"content= is bytes or text, got {type(content).__name__}"))
-    return success((content, ""))
 
 
 def _invalid(message: str) -> QiError:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from os import PathLike
 from types import NoneType
-from typing import Final, final
+from typing import Any, Final, final
 
 from qicore_core import (
     CircuitBreakerConfig,
@@ -20,14 +21,30 @@ from qicore_core import (
     success,
 )
 
+from .bearer import Bearer
 from .errors import SETTINGS_INVALID, UNSUPPORTED
+from .guard import AddressGuard
+from .hooks import OnRequest, OnResponse
 from .message import plain_fields
+from .stored import ResponseCache, ResponseStore
 from .url import target_of
 
 __all__ = ["DEFAULT_POLICY", "HttpSettings", "setting_error", "trust_of"]
 
 DEFAULT_POLICY: Final = Policy(retry=3, timeout=30.0, breaker=CircuitBreakerConfig())
 
+_KINDS: Final[tuple[tuple[str, Any, str], ...]] = (
+    ("base_url", (str, NoneType), "a URL"),
+    ("headers", Mapping, "names and values"),
+    ("policy", Policy, "a Policy"),
+    ("accept_status", (Set, NoneType), "a set of statuses"),
+    ("guard", (AddressGuard, bool), "an AddressGuard or True"),
+    ("cache", (ResponseStore, ResponseCache, NoneType), "something with get and set"),
+    ("bearer", (Bearer, NoneType), "a Bearer"),
+    ("on_request", (Callable, NoneType), "a function"),
+    ("on_response", (Callable, NoneType), "a function"),
+    ("record", (str, PathLike, NoneType), "the path of a file"),
+)
 _NOT_YET: Final = ("cert", "http2", "limits", "mounts", "proxies", "proxy")
 
 
@@ -45,6 +62,15 @@ class HttpSettings:
         max_response_bytes: how many decoded bytes a body may have.
         accept_status: the statuses that are successes; None is all below 400.
         idle_timeout: seconds of a server's silence after which an attempt or a stream fails.
+        max_decompression_ratio: how many bytes one byte of a compressed body may become, once it
+            has become 1 MiB.
+        guard: which addresses may be reached; True is all that are public, False any.
+        cache: where answers are kept that may be; anything with `get` and `set`, or a
+            ResponseCache, which says how.
+        bearer: what fetches a bearer token, and a new one where the server refuses it.
+        on_request: sees each request before it is sent, and gives what is sent.
+        on_response: sees each request and the head of its answer.
+        record: a file to which all exchanges are written when the client is closed, for tests.
     """
 
     base_url: str | None = field(default=None, repr=False)
@@ -54,6 +80,13 @@ class HttpSettings:
     max_response_bytes: int = 10 * 1024 * 1024
     accept_status: frozenset[int] | None = None
     idle_timeout: float = 60.0
+    max_decompression_ratio: float = 100.0
+    guard: AddressGuard | bool = False
+    cache: ResponseStore | ResponseCache | None = None
+    bearer: Bearer | None = None
+    on_request: OnRequest | None = None
+    on_response: OnResponse | None = None
+    record: str | PathLike[str] | None = None
 
     def check(self) -> Result[None]:
         """Say what is wrong with the settings.
@@ -62,15 +95,9 @@ class HttpSettings:
             INVALID_URL: the base URL cannot be called.
             HTTP_SETTINGS_INVALID: another setting is wrong.
         """
-        for name, kind, wanted in (
-            ("base_url", (str, NoneType), "a URL"),
-            ("headers", Mapping, "names and values"),
-            ("policy", Policy, "a Policy"),
-            ("accept_status", (Set, NoneType), "a set of statuses"),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                return failure(setting_error(name, f"{wanted}, got {type(value).__name__}"))
+        wrong = self._wrong()
+        if wrong is not None:
+            return failure(setting_error(*wrong))
         if self.base_url is not None:
             target = target_of(None, self.base_url)
             if isinstance(target, Failure):
@@ -78,17 +105,28 @@ class HttpSettings:
         plain = plain_fields(self.headers)
         if isinstance(plain, Failure):
             return failure(setting_error("headers", plain.error.message))
+        return success()
+
+    def _wrong(self) -> tuple[str, str] | None:
+        """Name the first setting that is no such thing, and say what it may be."""
+        for name, kind, wanted in _KINDS:
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                return name, f"{wanted}, got {type(value).__name__}"
         for name, least in (("max_redirects", 0), ("max_response_bytes", 1)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
-                wanted = f"a whole number, at least {least}, got {value!r}"
-                return failure(setting_error(name, wanted))
-        if type(self.idle_timeout) not in (int, float) or not 0 < self.idle_timeout < math.inf:
-            wanted = f"a number of seconds above 0, got {self.idle_timeout!r}"
-            return failure(setting_error("idle_timeout", wanted))
+                return name, f"a whole number, at least {least}, got {value!r}"
+        for name, what in (
+            ("idle_timeout", "a number of seconds above 0"),
+            ("max_decompression_ratio", "a number above 0"),
+        ):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 < value < math.inf:
+                return name, f"{what}, got {value!r}"
         if not all(type(status) is int for status in self.accept_status or ()):
-            return failure(setting_error("accept_status", "a set of statuses, as 200"))
-        return success()
+            return "accept_status", "a set of statuses, as 200"
+        return None
 
 
 def trust_of(settings: Mapping[str, object], transport: str, /) -> Result[ssl.SSLContext | None]:

@@ -19,10 +19,12 @@ from functools import partial
 from typing import Any, Final, TypeVar, final
 from urllib.parse import SplitResult, urlsplit
 
-from qicore_core import ErrorCategory, ErrorMap, Failure, QiError, Result, failure, success
+from qicore_core import ErrorMap, Failure, QiError, Result, failure, success
 
-from .errors import NETWORK_ERROR, TIMEOUT_ERROR, not_connected, tls_error
+from .body import Body
+from .errors import network_error, not_connected, reason_of, timeout_error, tls_error
 from .message import Headers, HttpRequest
+from .strict import StrictResponse
 from .transport import HttpReply
 
 __all__ = ["StdlibTransport"]
@@ -31,19 +33,28 @@ T = TypeVar("T")
 _PIECE: Final = 64 * 1024
 _THREADS: Final = 32
 _FOLD: Final = re.compile(r"\r?\n[ \t]+")
-_DIGITS: Final = re.compile(r"[0-9]+")
+
+
+def _broken(error: Exception) -> QiError:
+    return network_error(reason_of(error), sent=True)
+
+
+def _unreadable(error: Exception) -> QiError:
+    said = "the server's answer was cut short or is no HTTP"
+    return network_error(reason_of(error, said), sent=True)
+
+
+def _silent(error: Exception) -> QiError:
+    return timeout_error("the server did not answer in time", sent=True)
+
 
 ERRORS: Final = ErrorMap(
     "http",
     {
-        TimeoutError: (TIMEOUT_ERROR, ErrorCategory.TIMEOUT, "the server did not answer in time"),
+        TimeoutError: _silent,
         ssl.SSLError: tls_error,
-        OSError: (NETWORK_ERROR, ErrorCategory.NETWORK, "the connection failed"),
-        http.client.HTTPException: (
-            NETWORK_ERROR,
-            ErrorCategory.NETWORK,
-            "the server's answer was cut short or is no HTTP",
-        ),
+        OSError: _broken,
+        http.client.HTTPException: _unreadable,
     },
 )
 
@@ -107,13 +118,13 @@ class StdlibTransport:
             connection = http.client.HTTPSConnection(
                 host, port, timeout=seconds, context=self._context
             )
-        connection.response_class = _Response
+        connection.response_class = StrictResponse
         return connection
 
     async def _answer(
         self, link: _Link, parts: SplitResult, request: HttpRequest
     ) -> Result[http.client.HTTPResponse]:
-        connected = await ERRORS.run(link.connect)
+        connected = await ERRORS.run(link.connect, request.address)
         if isinstance(connected, Failure):
             return _placed(connected, sent=False)
         if parts.scheme == "https":
@@ -122,7 +133,7 @@ class StdlibTransport:
             secured = await ERRORS.run(link.secure, context)
             if isinstance(secured, Failure):
                 return _placed(secured, sent=False)
-        answered = await ERRORS.run(link.do, partial(_exchange, link, parts, request))
+        answered = await ERRORS.run(_exchange, link, parts, request)
         return _placed(answered, sent=True) if isinstance(answered, Failure) else answered
 
     async def _pieces(
@@ -159,12 +170,12 @@ class _Link:
         self._work: Any = None
         self._is_closed = False
 
-    async def connect(self) -> None:
-        """Connect to the first address that answers; cancelling ends it at once."""
+    async def connect(self, only: str | None) -> None:
+        """Connect to the first address that answers, or only to one; cancelling ends it at once."""
         loop, connection = asyncio.get_running_loop(), self.connection
         async with asyncio.timeout(connection.timeout):
             found = await loop.getaddrinfo(
-                connection.host, connection.port, type=socket.SOCK_STREAM
+                only or connection.host, connection.port, type=socket.SOCK_STREAM
             )
             failed: OSError | None = None
             for family, kind, protocol, _, address in found:
@@ -220,48 +231,58 @@ class _Link:
         self.connection.close()
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer that is read as it must be, where http.client is too kind.
-
-    Interim answers are passed over, not 100 alone; and a head that leaves a doubt about where the
-    body ends is no answer. Source: RFC 9112, section 6.3.
-    """
-
-    def begin(self) -> None:
-        """Read the head."""
-        super().begin()
-        lengths = {value.strip() for value in self.headers.get_all("content-length", ())}
-        codings = [value.strip().lower() for value in self.headers.get_all("transfer-encoding", ())]
-        if (
-            self.status == 101  # nobody asked to switch
-            or self.headers.defects
-            or len(lengths) > 1
-            or not all(_DIGITS.fullmatch(value) for value in lengths)
-            or codings not in ([], ["chunked"])
-            or any("\0" in value for value in self.headers.values())
-        ):
-            raise http.client.HTTPException("the head of the answer cannot be read")
-
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # not in typeshed
-            if not 101 < status[1] < 200:
-                return status
-            http.client.parse_headers(self.fp)
+async def _exchange(
+    link: _Link, parts: SplitResult, request: HttpRequest
+) -> http.client.HTTPResponse:
+    body = request.body
+    if isinstance(body, bytes):
+        return await link.do(lambda: _speak(link, parts, request, body))
+    await link.do(partial(_begin, link, parts, request, None))
+    try:
+        async for piece in body:
+            data = piece if body.length is not None else b"%x\r\n%b\r\n" % (len(piece), piece)
+            await link.do(partial(link.connection.send, data))
+        if body.length is None:
+            await link.do(partial(link.connection.send, b"0\r\n\r\n"))
+    except (BrokenPipeError, ConnectionResetError):
+        if body.failed is not None:
+            raise
+        # A server that wants no more may have said why: 413 as a rule.
+    return await link.do(partial(_hear, link))
 
 
-def _exchange(link: _Link, parts: SplitResult, request: HttpRequest) -> http.client.HTTPResponse:
+def _speak(
+    link: _Link, parts: SplitResult, request: HttpRequest, body: bytes
+) -> http.client.HTTPResponse:
+    if len(body) <= _PIECE:  # one packet with the head, as a rule
+        _begin(link, parts, request, body)
+        return _hear(link)
+    _begin(link, parts, request, None)
+    try:
+        for start in range(0, len(body), _PIECE):  # so that the timeout is for each piece
+            link.connection.send(memoryview(body)[start : start + _PIECE])
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it may have said why
+    return _hear(link)
+
+
+def _begin(link: _Link, parts: SplitResult, request: HttpRequest, body: bytes | None) -> None:
     connection = link.connection
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     connection.putrequest(request.method, path, skip_accept_encoding=True)
     for name, value in request.headers.pairs():
         connection.putheader(name, value.encode())
-    if request.states_length:
-        connection.putheader("content-length", str(len(request.body)))
+    if request.length is not None:
+        connection.putheader("content-length", str(request.length))
+    elif isinstance(request.body, Body):
+        connection.putheader("transfer-encoding", "chunked")
     connection.putheader("connection", "close")
-    connection.endheaders(request.body or None)
+    connection.endheaders(body or None)
+
+
+def _hear(link: _Link) -> http.client.HTTPResponse:
     # Kept here, in the thread: whoever asked for it may have been cancelled meanwhile.
-    link.response = connection.getresponse()
+    link.response = link.connection.getresponse()
     return link.response
 
 
@@ -274,7 +295,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 def _placed(failed: Failure, *, sent: bool) -> Failure:
     error: QiError = failed.error
-    return failure(error if "sent" in error.context else error.with_context(sent=sent))
+    return failure(error.with_context(sent=sent))
 
 
 def _text(value: str) -> str:

@@ -61,8 +61,14 @@ class HttpTransport(Protocol):
     A connection that failed before the request was sent has `sent=False` in its error's context. A
     body that ends before its length is a NETWORK_ERROR as the last item of the stream. The
     transport follows no redirect, retries nothing, sends no header of its own but what the
-    connection needs (with Content-Length where `request.states_length`), gives up after
-    `request.idle_timeout` of silence, and stops when it is cancelled.
+    connection needs (Content-Length where `request.length` is a number, and a body of unknown
+    length in chunks), gives up after `request.idle_timeout` of silence, and stops when it is
+    cancelled.
+
+    Where a request has an `address` it connects to that one and asks no name server, with Host and
+    the name in TLS (SNI and certificate) still the URL's; no connection that was opened without it,
+    or to another address, is used. A transport that cannot answers HTTP_UNSUPPORTED. What the
+    request's own body raises passes, or is told by its `failed`.
     """
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:

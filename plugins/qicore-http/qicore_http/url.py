@@ -16,9 +16,11 @@ from urllib.parse import SplitResult, quote, unquote, urlencode, urljoin, urlspl
 from qicore_core import QiError, Result, Secret, failure, success
 from qicore_core.secret import redact_text
 
-from .errors import INVALID_URL
+from .errors import INVALID_REQUEST, INVALID_URL
 
-__all__ = ["Target", "encoded", "is_same_origin", "redirect_of", "target_of", "with_params"]
+__all__ = [
+    "Target", "encoded", "is_same_origin", "redirect_of", "target_of", "text_of", "with_params",
+]  # fmt: skip
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PATH: Final = "/%:@!$&'()*+,;=~-._"
@@ -78,11 +80,14 @@ def with_params(url: str, params: Mapping[str, object], /) -> Result[str]:
 
     Errors:
         INVALID_URL: a field has text that is no Unicode.
+        INVALID_REQUEST: a field is something that has no text of its own.
     """
     try:
         added = encoded(params)
     except UnicodeError:
         return failure(_invalid(url, "its params have text that is no Unicode"))
+    except TypeError as error:
+        return failure(QiError.validation(INVALID_REQUEST, f"params: {error}", source="http"))
     return success(f"{url}{'&' if '?' in url else '?'}{added}" if added else url)
 
 
@@ -107,14 +112,32 @@ def encoded(fields: Mapping[str, object], /) -> str:
 
     Raises:
         UnicodeError: text that is no Unicode.
+        TypeError: something that has no text of its own.
     """
     pairs: list[tuple[str, str | bytes]] = []
     for name, value in fields.items():
         several = isinstance(value, list | tuple | set | frozenset)
         for one in value if several else (value,):  # type: ignore[attr-defined]  # iterable then
             if one is not None:
-                pairs.append((name, _plain(one)))
+                pairs.append((name, text_of(one, name)))
     return urlencode(pairs)
+
+
+def text_of(value: object, name: str, /) -> str | bytes:
+    """Write one field: a number, a text, a date, anything that says how it reads as text.
+
+    Raises:
+        TypeError: it does not; what Python would write is for programmers, as "<object at 0x1>".
+    """
+    if isinstance(value, Secret):
+        value = value.reveal()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | bytes):
+        return value
+    if not isinstance(value, int | float) and type(value).__str__ is object.__str__:
+        raise TypeError(f"the field {str(name)[:40]!r} is a {type(value).__name__}, not a text")
+    return str(value)
 
 
 def is_same_origin(one: str, other: str, /) -> bool:
@@ -198,14 +221,6 @@ def _without_dots(path: str) -> str:
 
 def _quoted(text: str, safe: str) -> str:
     return quote(_LONE_PERCENT.sub("%25", text), safe=safe)
-
-
-def _plain(value: object) -> str | bytes:
-    if isinstance(value, Secret):
-        value = value.reveal()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, bytes) else str(value)
 
 
 def _invalid(url: str, why: str, hint: str = "") -> QiError:

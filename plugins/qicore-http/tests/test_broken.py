@@ -7,13 +7,15 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import Phase, settings
 
-from qicore_core import Opening, Result, success
-from qicore_http import Headers, HttpClient, HttpReply, HttpRequest, HttpResponse
+from qicore_core import Failure, Opening, Result, failure, success
+from qicore_http import Body, Headers, HttpClient, HttpReply, HttpRequest, HttpResponse
 from qicore_http.conformance import HttpContract
+from qicore_http.errors import network_error
 from qicore_http.settings import HttpSettings
 from qicore_http.stdlib import StdlibTransport
 
@@ -60,6 +62,46 @@ class AddsASlash(Right):
         return replace(request, url=request.url + "/")
 
 
+class ForgetsTheAddress(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        return replace(request, address=None)
+
+
+class AsksByAddress(Right):
+    """It connects to the address by a URL that has it, so that Host and certificate are wrong."""
+
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        parts = urlsplit(request.url)
+        place = f"{request.address or parts.hostname}:{parts.port}"
+        return replace(request, url=parts._replace(netloc=place).geturl())
+
+
+class ReadsBodiesFirst(Right):
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        if isinstance(request.body, Body):
+            whole = b"".join([piece async for piece in request.body])
+            request = replace(request, body=whole)
+        return await super().send(request)
+
+
+class BlamesTheNetwork(Right):
+    """It takes what a body raises for trouble of the connection, and does not say so."""
+
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        sent = await super().send(request)
+        if isinstance(request.body, Body):
+            request.body.failed = None
+        return sent
+
+
+class IsVague(Right):
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        sent = await super().send(request)
+        if isinstance(sent, Failure):
+            return failure(network_error("the connection failed", sent=False))
+        return sent
+
+
 class RemembersHeaders(Right):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -84,6 +126,11 @@ class ShowsTheInterim(Right):
 class SaysGone(Right):
     def told(self, reply: HttpReply) -> HttpReply:
         return HttpReply(410, reply.headers, reply._pieces, reply._close)
+
+
+class HidesHeaders(Right):
+    def told(self, reply: HttpReply) -> HttpReply:
+        return HttpReply(reply.status, Headers(), reply._pieces, reply._close)
 
 
 class AddsAByte(Right):
@@ -164,6 +211,29 @@ BROKEN: dict[str, type[Any]] = {
     "json_is_read_as_a_type_or_refused": AddsAByte,
     "a_larger_answer_than_allowed_is_refused": NeverFails,
     "a_compressed_answer_is_read_within_bounds": NeverFails,
+    "a_body_in_pieces_arrives_whole": ReadsBodiesFirst,
+    "a_multipart_has_all_its_parts": DropsHeaders,
+    "a_body_that_is_read_once_is_never_sent_again": SendsTwice,
+    "a_body_that_nobody_reads_comes_to_an_end": NeverFails,
+    "what_a_body_raises_is_the_callers": BlamesTheNetwork,
+    "a_retry_budget_ends_a_storm": SendsTwice,
+    "places_and_turns_are_of_one_host": NeverFails,
+    "a_retry_after_that_is_a_date_is_waited_for": SaysGone,
+    "an_outage_is_told_with_its_place_and_reason": IsVague,
+    "a_token_is_fetched_once_and_anew_where_it_is_refused": DropsHeaders,
+    "hooks_see_every_attempt_and_hop": SendsTwice,
+    "a_guarded_request_goes_to_the_address_that_was_checked": ForgetsTheAddress,
+    "a_guarded_name_is_the_one_in_tls": AsksByAddress,
+    "a_guard_blocks_what_is_not_public": NeverFails,
+    "a_guard_looks_at_every_hop": ForgetsTheAddress,
+    "a_fresh_answer_is_not_asked_for_again": SendsTwice,
+    "a_stale_answer_is_validated": DropsHeaders,
+    "a_stale_answer_stands_in_where_that_is_allowed": SaysGone,
+    "what_must_not_be_kept_is_not": DropsHeaders,
+    "what_a_request_may_have_changed_is_forgotten": HidesHeaders,
+    "a_download_that_broke_off_is_resumed": DropsHeaders,
+    "a_download_goes_on_in_a_later_call": EndsQuietly,
+    "a_download_that_cannot_be_is_refused": SaysGone,
     "redirects_are_followed_as_the_method_asks": AlwaysGets,
     "redirects_come_to_an_end": NeverFails,
     "credentials_stay_at_their_origin": RemembersHeaders,

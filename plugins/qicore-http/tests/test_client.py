@@ -12,9 +12,9 @@ import pytest
 from qicore_core import Parts, Policy, QiError, Secret
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import HTTP, FakeHttp, HttpRequest, open_http
-from qicore_http.exchange import retry_after
 from qicore_http.request import Composer
 from qicore_http.settings import HttpSettings
+from qicore_http.verdict import retry_after
 
 WRONG: dict[str, dict[str, Any]] = {
     "HTTP_SETTINGS_INVALID": {

@@ -8,7 +8,13 @@ from typing import Final
 import httpx2
 
 from qicore_core import ErrorCategory, ErrorMap, QiError
-from qicore_http.errors import INVALID_URL, network_error, timeout_error, tls_error
+from qicore_http.errors import (
+    INVALID_URL,
+    network_error,
+    reason_of,
+    timeout_error,
+    tls_error,
+)
 
 __all__ = ["ERRORS"]
 
@@ -20,7 +26,7 @@ def _not_connected(error: Exception) -> QiError:
         if isinstance(cause, ssl.SSLError):
             return tls_error(cause)
         cause = cause.__cause__ or cause.__context__
-    return network_error("the connection failed", sent=False)
+    return network_error(reason_of(error), sent=False)
 
 
 def _not_in_time(_: Exception) -> QiError:
@@ -31,12 +37,13 @@ def _silent(_: Exception) -> QiError:
     return timeout_error("the server did not answer in time", sent=True)
 
 
-def _unreadable(_: Exception) -> QiError:
-    return network_error("the server's answer was cut short or is no HTTP", sent=True)
+def _unreadable(error: Exception) -> QiError:
+    said = "the server's answer was cut short or is no HTTP"
+    return network_error(reason_of(error, said), sent=True)
 
 
-def _broken(_: Exception) -> QiError:
-    return network_error("the connection failed", sent=True)
+def _broken(error: Exception) -> QiError:
+    return network_error(reason_of(error), sent=True)
 
 
 ERRORS: Final = ErrorMap(

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Final, final
 
-from qicore_core import Failure, Result, failure, success
+from qicore_core import Failure, QiError, Result, failure, success
 from qicore_http import Headers, HttpReply, HttpRequest
-from qicore_http.errors import not_connected
+from qicore_http.errors import UNSUPPORTED, not_connected
 
 from .settings import HttpxSettings
 
@@ -38,19 +38,22 @@ class HttpxTransport:
         settings: how servers are reached, or by which client.
     """
 
-    __slots__ = ("_client", "_errors", "_is_borrowed", "_loop", "_request")
+    __slots__ = ("_client", "_errors", "_is_borrowed", "_loop", "_pinned", "_request")
 
     def __init__(self, settings: HttpxSettings, /) -> None:
         import httpx2  # late: the SDK is for those who open the transport
 
-        from .errors import ERRORS  # late: it names httpx2's exceptions
+        from .errors import ERRORS  # late: these name what is httpx2's
+        from .pinned import PinningTransport, pinned
 
         self._errors = ERRORS
+        self._pinned = pinned
         self._request = httpx2.Request
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_borrowed = settings.client_object is not None
         self._client = settings.client_object or httpx2.AsyncClient(
-            verify=settings.verify or httpx2.create_ssl_context(), trust_env=False
+            transport=PinningTransport(settings.verify or httpx2.create_ssl_context()),
+            trust_env=False,
         )
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_is_not_ours)  # the same one twice is one
@@ -63,6 +66,8 @@ class HttpxTransport:
         """
         if self._client.is_closed:
             return failure(not_connected("the httpx2 client"))
+        if request.address is not None and self._is_borrowed:
+            return failure(_cannot_pin())
         self._keep_to(asyncio.get_running_loop())
         with _Quiet():
             answered = await self._errors.run(self._send, request)
@@ -79,15 +84,16 @@ class HttpxTransport:
             await self._client.aclose()
 
     async def _send(self, request: HttpRequest) -> httpx2.Response:
+        url, body = request.url, request.body
         fields = [(name.encode(), value.encode()) for name, value in request.headers.pairs()]
-        if request.states_length:
-            fields.append((b"content-length", b"%d" % len(request.body)))
+        if request.length is not None:
+            fields.append((b"content-length", b"%d" % request.length))
+        extensions: dict[str, object] = {"timeout": dict.fromkeys(_WAITS, request.idle_timeout)}
+        if request.address is not None:
+            url, host, extensions["sni_hostname"] = self._pinned(url, request.address)
+            fields.append((b"host", host.encode()))
         made = self._request(
-            request.method,
-            request.url,
-            headers=fields,
-            content=request.body or None,
-            extensions={"timeout": dict.fromkeys(_WAITS, request.idle_timeout)},
+            request.method, url, headers=fields, content=body or None, extensions=extensions
         )
         return await self._client.send(made, stream=True, auth=None, follow_redirects=False)
 
@@ -108,6 +114,15 @@ class HttpxTransport:
                 "an http client keeps to the event loop that it was first used in: open one in "
                 "each, or make all calls by one `blocking()`"
             )
+
+
+def _cannot_pin() -> QiError:
+    return QiError.unsupported(
+        UNSUPPORTED,
+        "a client of yours cannot be told which address to connect to, as a guard needs",
+        hint="leave client_object= out where requests are guarded",
+        source="http",
+    )
 
 
 class _Quiet:

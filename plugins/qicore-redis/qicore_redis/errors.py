@@ -19,6 +19,13 @@ from qicore_core import ErrorCategory, ErrorMap, QiError
 __all__ = ["ERRORS"]
 
 
+_NOT_NOW: Final = {
+    "BUSY": (UNAVAILABLE, "the server runs a script and takes nothing else"),
+    "MISCONF": (WRITE_FAILED, "the server cannot save its data, and so takes no writes"),
+    "NOREPLICAS": (WRITE_FAILED, "the server has too few replicas, and so takes no writes"),
+}
+
+
 def _refused(error: Exception) -> QiError:
     """Read what the server said: its first word is a code of its own."""
     word = str(error).partition(" ")[0]
@@ -34,6 +41,9 @@ def _refused(error: Exception) -> QiError:
             "the entry is no whole number of 64 bits, so it cannot be incremented",
             hint="use another key, or remove this one first",
         )
+    if word in _NOT_NOW:
+        code, message = _NOT_NOW[word]
+        return QiError.unavailable(code, message)
     return QiError.unknown(
         READ_FAILED, f"the server refused the command: {word[:40]}", hint="look at the cause"
     )
@@ -99,10 +109,15 @@ ERRORS: Final = ErrorMap(
             ErrorCategory.UNAVAILABLE,
             "a part of the cluster has no master now",
         ),
-        redis.RedisClusterException: (
+        redis.TryAgainError: (
+            UNAVAILABLE,
+            ErrorCategory.CONTENTION,
+            "keys are being moved to another node of the cluster",
+        ),
+        redis.MasterDownError: (
             UNAVAILABLE,
             ErrorCategory.UNAVAILABLE,
-            "no node of the cluster could be reached",
+            "the server is a replica that has lost its master",
         ),
         redis.InvalidResponse: (
             READ_FAILED,

@@ -21,9 +21,12 @@ def qicore_plugin_info(info: PluginInfo) -> None:
     """Say what `redis:` is."""
     info.summary = "Redis and Valkey: one server, Sentinel or Cluster"
     info.settings = {
-        "max_connections": "how many connections at most",
-        "socket_timeout": "seconds that one exchange may take",
+        "default_ttl": "seconds that an entry is kept where nothing else is named",
+        "max_connections": "how many connections at most, in each event loop",
+        "socket_timeout": "seconds that the replies of one exchange may take",
         "connect_timeout": "seconds that connecting may take",
+        "health_check_interval": "seconds of silence before the server is asked for a sign of life",
+        "db": "which database of the server",
         "username": "who asks",
         "password": "proves it",
         "ssl_ca_certs": "a file of certificates, for rediss:",

@@ -1,4 +1,4 @@
-"""What can be set on a cache in Redis, and the one place that checks it: the URL and the settings."""
+"""What can be set, in the URL or beside it, and the one place that checks it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from qicore_cache.errors import SETTINGS_INVALID
-from qicore_cache.settings import read_settings
+from qicore_cache.settings import read_settings, ttl_error
 from qicore_core import QiError, Result, Secret, failure
 
 __all__ = ["RedisSettings", "read_url"]
@@ -29,9 +29,13 @@ class RedisSettings:
         db: which database of the server.
         username: who asks; None is the default user.
         password: proves it.
-        max_connections: how many connections at most; who finds none free waits for one.
-        socket_timeout: seconds that one exchange may take, the wait for a connection included.
-        connect_timeout: seconds that connecting may take.
+        default_ttl: seconds that an entry is kept where neither the call nor the cache names any.
+        max_connections: how many connections at most, in each event loop. One carries any number of
+            exchanges; another is opened where replies are slow in coming.
+        socket_timeout: seconds that the replies of one exchange may take.
+        connect_timeout: seconds that connecting may take, all of it.
+        health_check_interval: seconds of silence after which it is asked whether the server is
+            there: by the system (TCP keep-alive), and by PING where changes are listened for.
         ssl_ca_certs: a file of certificates to trust, for `rediss:`; None is the system's.
     """
 
@@ -42,18 +46,23 @@ class RedisSettings:
     db: int = 0
     username: str | None = None
     password: Secret[str] | None = None
+    default_ttl: float | None = 300.0
     max_connections: int = 10
     socket_timeout: float = 5.0
     connect_timeout: float = 5.0
+    health_check_interval: float = 30.0
     ssl_ca_certs: str | None = None
 
     def __post_init__(self) -> None:
         if self.max_connections < 1:
             raise ValueError(f"max_connections is at least 1, got {self.max_connections}")
+        if wrong := ttl_error(self.default_ttl):
+            raise ValueError(f"default_ttl is wrong: {wrong.message}")
         if self.db < 0:
             raise ValueError(f"db is a number from 0 on, got {self.db}")
         for name, seconds in (
             ("socket_timeout", self.socket_timeout), ("connect_timeout", self.connect_timeout),
+            ("health_check_interval", self.health_check_interval),
         ):  # fmt: skip
             if not 0.0 < seconds <= 3600.0:
                 raise ValueError(f"{name} is seconds above 0, up to 3600, got {seconds}")
@@ -95,6 +104,8 @@ def _place(split: SplitResult) -> dict[str, Any]:
         if hosts or not path:
             raise ValueError("a socket is a path with three slashes before it: redis+unix:///run/x")
         return {**said, "path": path}
+    if split.scheme not in _PORTS:
+        raise ValueError(f"its scheme is one of {', '.join(_PORTS)}, redis+unix")
     said["servers"] = [_server(one, _PORTS[split.scheme]) for one in hosts.split(",")]
     parts = [part for part in path.split("/") if part]
     if split.scheme == "redis+sentinel":

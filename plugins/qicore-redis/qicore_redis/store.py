@@ -6,50 +6,64 @@ kept under the old one is out of reach at once, and ends by its ttl. Every excha
 epoch along with what it wants, in the same packet; where someone has cleared the namespace in
 between, it learns the new word and asks again. An epoch that the server lost is not made up anew
 from a counter: a random word never brings back what was cleared.
-
-Reads of one moment become one MGET: the first of a turn of the loop goes straight out, those that
-come in the same turn go together behind it.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from secrets import token_hex
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from qicore_cache import MISSING, Entry, Missing
-from qicore_cache.errors import CONNECTION_FAILED, UNAVAILABLE
+from qicore_cache.errors import CONNECTION_FAILED, UNAVAILABLE, UNSUPPORTED
 from qicore_core import ErrorCategory, ErrorMap, Failure, Parts, QiError, Result, failure, success
 
+from .names import endless_key, epoch_key, glob, lock_key, place
 from .settings import RedisSettings
-from .wire import Command, Wire, open_wire
+from .wire import Command, Wire
 
-__all__ = ["RedisStore"]
+if TYPE_CHECKING:
+    from .tracking import Tracker
 
-_Answer: TypeAlias = "asyncio.Future[dict[str, bytes]]"
+__all__ = ["RedisStore", "not_opened"]
 
 _EPOCH_BYTES: Final = 6
 _TRIES: Final = 5  # each means that someone cleared the namespace in the same moment
 _BATCH: Final = 500
+_UNLOCK: Final = """if redis.call('GET', KEYS[1]) == ARGV[1] then
+return redis.call('DEL', KEYS[1]) end return 0"""
+
+
+class _Epoch(NamedTuple):
+    """The word that holds in a namespace, as far as is known."""
+
+    word: bytes
+    place: str  # what stands before the keys of its entries
+    ask: Command
 
 
 @final
 class RedisStore:
     """A cache store on Redis or Valkey. Made by `RedisStore.open`.
 
+    Args:
+        wire: the way to the servers.
+        errors: what their errors mean.
+        is_owner: whether closing the store closes the wire.
+
     Attributes:
         default_ttl: seconds that an entry is kept where the cache names none.
     """
 
-    __slots__ = ("_epochs", "_errors", "_reads", "_wire", "default_ttl")
+    __slots__ = ("_epochs", "_errors", "_is_owner", "_trackers", "_wire", "default_ttl")
 
-    def __init__(self, wire: Wire, errors: ErrorMap, /) -> None:
-        self.default_ttl = 300.0
+    def __init__(self, wire: Wire, errors: ErrorMap, is_owner: bool = True, /) -> None:
+        self.default_ttl = wire.settings.default_ttl
         self._wire = wire
         self._errors = errors
-        self._epochs: dict[str, str] = {}
-        self._reads: dict[str, _Reads] = {}
+        self._is_owner = is_owner
+        self._epochs: dict[str, _Epoch] = {}
+        self._trackers: list[Tracker] = []
 
     @classmethod
     async def open(cls, settings: RedisSettings, parts: Parts, /) -> Result[RedisStore]:
@@ -60,22 +74,24 @@ class RedisStore:
         """
         from .errors import ERRORS  # late: it names redis-py's exceptions
 
-        wire = open_wire(settings)
+        wire = Wire(settings)
         answer = await ERRORS.run(wire.send, ("PING",))
         if isinstance(answer, Failure):
             await wire.close()
-            return failure(_not_opened(answer.error, settings))
+            return failure(not_opened(answer.error, settings))
         return success(cls(wire, ERRORS))
 
     async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
-        """Give what is there; one key alone shares its exchange with others of the same moment."""
+        """Give what is there; what is asked in one turn of the loop goes out in one packet."""
         wanted = list(keys)
-        if len(wanted) != 1:
-            return await self._errors.run(self._read, ns, wanted)
-        reads = self._reads.get(ns)
-        if reads is None:
-            reads = self._reads[ns] = _Reads(lambda keys: self._read(ns, keys))
-        return await self._errors.run(reads.one, wanted[0])
+        asked = await self._ask(ns, wanted)
+        if isinstance(asked, Failure):
+            return asked
+        if len(wanted) == 1:
+            data = asked.value[0]
+            return success({} if data is None else {wanted[0]: data})
+        found = zip(wanted, asked.value, strict=True)
+        return success({key: data for key, data in found if data is not None})
 
     async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:
         """Keep the entries, in one packet."""
@@ -88,7 +104,7 @@ class RedisStore:
                 else:
                     made.append(("SET", place + key, entry.data, "PX", _milliseconds(entry.ttl)))
             if any(entry.ttl is None for entry in entries.values()):
-                made.append(("SET", _endless(ns), "1"))
+                made.append(("SET", endless_key(ns), "1"))
             return made
 
         return (await self._ask(ns, commands)).map(_nothing)
@@ -108,7 +124,7 @@ class RedisStore:
 
         async def run() -> int:
             seen: set[bytes] = set()
-            async for keys in self._wire.scan(_glob(_place(ns, await self._epoch(ns))) + "*"):
+            async for keys in self._wire.scan(glob((await self._epoch(ns)).place) + "*"):
                 seen.update(keys)
             return len(seen)
 
@@ -119,7 +135,7 @@ class RedisStore:
 
         def commands(place: str) -> list[Command]:
             if ttl is None:
-                return [("INCRBY", place + key, by), ("SET", _endless(ns), "1")]
+                return [("INCRBY", place + key, by), ("SET", endless_key(ns), "1")]
             start = ("SET", place + key, 0, "PX", _milliseconds(ttl), "NX")
             return [start, ("INCRBY", place + key, by)]
 
@@ -132,7 +148,11 @@ class RedisStore:
         def commands(place: str) -> list[Command]:
             if ttl is not None:
                 return [("PEXPIRE", place + key, _milliseconds(ttl))]
-            return [("EXISTS", place + key), ("PERSIST", place + key), ("SET", _endless(ns), "1")]
+            return [
+                ("EXISTS", place + key),
+                ("PERSIST", place + key),
+                ("SET", endless_key(ns), "1"),
+            ]
 
         return (await self._ask(ns, commands)).map(lambda replies: replies[0])
 
@@ -141,146 +161,106 @@ class RedisStore:
         asked = await self._ask(ns, lambda place: [("PTTL", place + key)])
         return asked.map(lambda replies: _left(replies[0]))
 
-    async def close(self) -> None:
-        """Close every connection, when the reads under way have ended."""
-        for reads in self._reads.values():
-            await reads.close()
-        await self._wire.close()
+    async def lock(self, ns: str, key: str, token: str, ttl: float, /) -> Result[int]:
+        """Take the lock of a key."""
 
-    async def _ask(
-        self, ns: str, commands: Callable[[str], Sequence[Command]], /
-    ) -> Result[list[Any]]:
-        """Send commands for the epoch that holds."""
-
-        async def run() -> list[Any]:
-            for _ in range(_TRIES):
-                epoch = await self._epoch(ns)
-                said, *replies = await self._wire.send(
-                    ("GET", _epoch_key(ns)), *commands(_place(ns, epoch))
-                )
-                if self._holds(ns, epoch, said):
-                    return replies
-            raise _cleared_too_often(ns)
+        async def run() -> int:
+            name = lock_key(ns, key)
+            [taken] = await self._wire.send(("SET", name, token, "NX", "PX", _milliseconds(ttl)))
+            return 0 if taken is None else 1
 
         return await self._errors.run(run)
 
-    async def _read(self, ns: str, keys: Sequence[str], /) -> dict[str, bytes]:
-        for _ in range(_TRIES):
-            epoch = await self._epoch(ns)
-            place = _place(ns, epoch)
-            said, *found = await self._wire.read([_epoch_key(ns), *[place + key for key in keys]])
-            if self._holds(ns, epoch, said):
-                return {
-                    key: data for key, data in zip(keys, found, strict=True) if data is not None
-                }
-        raise _cleared_too_often(ns)
+    async def unlock(self, ns: str, key: str, token: str, /) -> Result[int]:
+        """Give the lock back, where it is still this token's."""
 
-    async def _epoch(self, ns: str) -> str:
+        async def run() -> int:
+            [gone] = await self._wire.send(("EVAL", _UNLOCK, 1, lock_key(ns, key), token))
+            return int(gone)
+
+        return await self._errors.run(run)
+
+    async def track(
+        self, ns: str, changed: Callable[[Iterable[str] | None], object], /
+    ) -> Result[None]:
+        """Have the server tell what changes in a namespace; it looks after nothing but the prefix.
+
+        Errors:
+            CACHE_UNSUPPORTED: it is a cluster, in which no one server knows.
+        """
+        if self._wire.settings.scheme == "redis+cluster":
+            return failure(_no_tracking())
+        from .tracking import Tracker  # late: it imports redis-py
+
+        tracker = Tracker(self._wire.settings, place(ns), changed)
+        started = await self._errors.run(tracker.start)
+        if started:
+            self._trackers.append(tracker)
+        return started
+
+    async def close(self) -> None:
+        """Close every connection, when the exchanges under way have ended."""
+        while self._trackers:
+            await self._trackers.pop().close()
+        if self._is_owner:
+            await self._wire.close()
+
+    async def _ask(
+        self, ns: str, commands: Callable[[str], Sequence[Command]] | Sequence[str], /
+    ) -> Result[list[Any]]:
+        """Send commands, or the GETs of keys, for the epoch that holds."""
+        try:
+            for _ in range(_TRIES):
+                epoch = self._epochs.get(ns) or await self._epoch(ns)
+                before = epoch.place
+                if callable(commands):
+                    replies = await self._wire.send(epoch.ask, *commands(before))
+                elif len(commands) == 1:
+                    replies = await self._wire.get(epoch.ask, before + commands[0])
+                else:
+                    gets = [("GET", before + key) for key in commands]
+                    replies = await self._wire.send(epoch.ask, *gets)
+                if replies[0] == epoch.word:
+                    del replies[0]
+                    return success(replies)
+                self._epochs.pop(ns, None)
+        except Exception as exception:  # foreign code: the rest is raised
+            error = self._errors.translate(exception)
+            if error is None:
+                raise
+            return failure(error)
+        return failure(_cleared_too_often(ns))
+
+    async def _epoch(self, ns: str) -> _Epoch:
         """Give the word that holds, as far as is known; the first one to ask makes it."""
-        epoch = self._epochs.get(ns)
-        if epoch is None:
-            key = _epoch_key(ns)
-            _, said = await self._wire.send(
-                ("SET", key, token_hex(_EPOCH_BYTES), "NX"), ("GET", key)
-            )
-            epoch = self._epochs[ns] = said.decode()
-        return epoch
+        key = epoch_key(ns)
+        _, word = await self._wire.send(("SET", key, token_hex(_EPOCH_BYTES), "NX"), ("GET", key))
+        return self._keep(ns, word)
 
-    def _holds(self, ns: str, epoch: str, said: bytes | None) -> bool:
-        if said is not None and said.decode() == epoch:
-            return True
-        self._epochs.pop(ns, None)
-        return False
+    def _keep(self, ns: str, word: bytes) -> _Epoch:
+        epoch = _Epoch(word, place(ns, word.decode("latin-1")), ("GET", epoch_key(ns)))
+        self._epochs[ns] = epoch
+        return epoch
 
     async def _clear(self, ns: str) -> int:
         """Write another word; sweep up what would never end by itself."""
-        epoch = token_hex(_EPOCH_BYTES)
-        endless = _endless(ns)
+        word = token_hex(_EPOCH_BYTES)
+        endless = endless_key(ns)
         _, has_endless, _ = await self._wire.send(
-            ("SET", _epoch_key(ns), epoch), ("GET", endless), ("UNLINK", endless)
+            ("SET", epoch_key(ns), word), ("GET", endless), ("UNLINK", endless)
         )
-        self._epochs[ns] = epoch
+        epoch = self._keep(ns, word.encode())
         if has_endless:
-            await self._sweep(ns, _place(ns, epoch).encode())
+            await self._sweep(ns, epoch.place.encode())
         return 0
 
     async def _sweep(self, ns: str, kept: bytes) -> None:
         """Remove the entries of all epochs but one; the keys of others are never named."""
-        entries = _glob(_place(ns, "")) + "*:*"  # an entry's key has a colon more than our own
-        async for keys in self._wire.scan(entries):
+        word = "[0-9a-f]" * (2 * _EPOCH_BYTES)
+        async for keys in self._wire.scan(f"{glob(place(ns))}{word}:*"):
             gone = [key for key in keys if not key.startswith(kept)]
             for start in range(0, len(gone), _BATCH):
                 await self._wire.send(*[("UNLINK", key) for key in gone[start : start + _BATCH]])
-
-
-@final
-class _Reads:
-    """The reads of one namespace that come in the same turn of the loop."""
-
-    __slots__ = ("_fetch", "_is_turn", "_running", "_waiting")
-
-    def __init__(self, fetch: Callable[[Sequence[str]], Coroutine[Any, Any, dict[str, bytes]]]):
-        self._fetch = fetch
-        self._is_turn = False  # one has gone out in this turn
-        self._waiting: list[tuple[str, _Answer]] = []
-        self._running: set[asyncio.Task[None]] = set()
-
-    async def one(self, key: str) -> dict[str, bytes]:
-        """Read a key: straight out, or together with those that came in the same turn."""
-        if not self._is_turn:
-            self._is_turn = True
-            asyncio.get_running_loop().call_soon(self._turn)
-            return await self._fetch([key])
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append((key, future))
-        return await future  # whoever is cancelled goes alone
-
-    async def close(self) -> None:
-        """Wait for those under way."""
-        if self._running:
-            await asyncio.wait(self._running)
-
-    def _turn(self) -> None:
-        self._is_turn = False
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            task = asyncio.get_running_loop().create_task(self._together(waiting))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-
-    async def _together(self, waiting: Sequence[tuple[str, _Answer]]) -> None:
-        found, failed = {}, None
-        try:
-            found = await self._fetch([key for key, _ in waiting])
-        except Exception as error:  # noqa: BLE001  # handed on to those who wait
-            failed = error
-        for _, future in waiting:
-            if future.done():  # cancelled
-                continue
-            if failed is None:
-                future.set_result(found)
-            else:
-                future.set_exception(failed)
-
-
-def _place(ns: str, epoch: str) -> str:
-    """Give what stands before the keys of a namespace; what it holds can not end it."""
-    escaped = ns.replace("%", "%25").replace(":", "%3A")
-    return f"qicore:{escaped}:{epoch}:" if epoch else f"qicore:{escaped}:"
-
-
-def _epoch_key(ns: str) -> str:
-    return _place(ns, "") + "epoch"
-
-
-def _endless(ns: str) -> str:
-    """Name the key that says: some entries here have no end."""
-    return _place(ns, "") + "endless"
-
-
-def _glob(prefix: str) -> str:
-    """Write a beginning so that SCAN takes it as it is."""
-    return "".join([f"\\{sign}" if sign in "\\*?[]^-" else sign for sign in prefix])
 
 
 def _milliseconds(ttl: float) -> int:
@@ -297,7 +277,8 @@ def _nothing(_: object) -> None:
     return None
 
 
-def _not_opened(error: QiError, settings: RedisSettings) -> QiError:
+def not_opened(error: QiError, settings: RedisSettings) -> QiError:
+    """Say that nothing could be opened, and where."""
     where = settings.path or ", ".join([f"{host}:{port}" for host, port in settings.servers])
     is_denied = error.category is ErrorCategory.AUTHENTICATION
     make = QiError.authentication if is_denied else QiError.unavailable
@@ -316,4 +297,13 @@ def _cleared_too_often(ns: str) -> QiError:
         UNAVAILABLE,
         f"the namespace {ns!r} was cleared {_TRIES} times while it was asked",
         hint="clear it less often",
+    )
+
+
+def _no_tracking() -> QiError:
+    return QiError.unsupported(
+        UNSUPPORTED,
+        "a cluster does not tell of changes: each of its nodes would have to be asked",
+        hint="let near_ttl bound how old an entry may be",
+        source="cache",
     )

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.contract")  # before it is imported
+for _room in ("computations", "entries", "ground", "sharing", "tags"):
+    pytest.register_assert_rewrite(f"{__name__}.{_room}")  # before it is imported
 
-from .contract import CacheContract, Point  # noqa: E402  # see above
+from .contract import CacheContract  # noqa: E402  # see above
+from .ground import Point  # noqa: E402
 
 __all__ = ["CacheContract", "Point"]

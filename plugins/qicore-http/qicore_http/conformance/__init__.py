@@ -12,7 +12,12 @@ hypothesis and trustme come with `qicore-http[testing]`.
 from __future__ import annotations
 
 from .answers import AnswerLaws
+from .bodies import BodyLaws
+from .calls import CallLaws
+from .downloads import DownloadLaws
 from .faults import FaultLaws
+from .guards import GuardLaws
+from .keeping import KeepingLaws
 from .pair import Pair
 from .redirects import RedirectLaws
 from .requests import RequestLaws
@@ -22,5 +27,17 @@ from .server import Seen, Server, reply
 __all__ = ["HttpContract", "Pair", "Seen", "Server", "reply"]
 
 
-class HttpContract(RequestLaws, AnswerLaws, RedirectLaws, FaultLaws, SecrecyLaws, abstract=True):
+class HttpContract(
+    RequestLaws,
+    BodyLaws,
+    AnswerLaws,
+    RedirectLaws,
+    FaultLaws,
+    CallLaws,
+    GuardLaws,
+    KeepingLaws,
+    DownloadLaws,
+    SecrecyLaws,
+    abstract=True,
+):
     """The laws of an HTTP client, for the transport named `client`."""

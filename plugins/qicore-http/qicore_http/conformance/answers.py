@@ -136,6 +136,7 @@ class AnswerLaws(HttpLaws, abstract=True):
         server.on("/bad", reply(200, b'{"age": "old"}'))
         server.on("/number", reply(200, b"5"))
         server.on("/true", reply(200, b"true"))
+        server.on("/several", reply(200, b'[{"name": "Ada"}, {"age": 1}]'))
         server.on("/text", reply(200, b'{"cut'))
         server.on("/nan", reply(200, b"[NaN, -Infinity]"))
         server.on("/deep", reply(200, b"[" * 100_000))
@@ -150,7 +151,10 @@ class AnswerLaws(HttpLaws, abstract=True):
         for path, into in wrong:
             assert_failure(await client.get_json(path, into), code="PARSE_ERROR")
         bad = assert_failure(await client.get_json("/bad", User))
-        assert "name" in str(bad.cause)
+        assert [str(one.context.get("key")) for one in bad.errors] == ["name", "age"]
+        assert "name is missing" in bad.message
+        several = assert_failure(await client.get_json("/several", list[User]))
+        assert "[1].name is missing" in several.message
         error = assert_failure(await client.get_json("/text", dict), code="PARSE_ERROR", line=1)
         assert (error.context["column"], error.context["excerpt"]) == (2, '{"cut')
 
@@ -187,6 +191,13 @@ class AnswerLaws(HttpLaws, abstract=True):
         ):  # fmt: skip
             server.on("/x", reply(200, body, f"content-encoding: {coding}"))
             assert_failure(await client.get("/x"), code=code)
+        loose = await pair.another(max_response_bytes=64 * _MIB)
+        server.on("/swells", reply(200, gzip.compress(bytes(8 * _MIB)), "content-encoding: gzip"))
+        swollen = assert_failure(await loose.get("/swells"), code="RESPONSE_TOO_LARGE")
+        assert "times as large" in swollen.message
+        assert_failure(await loose.stream("GET", "/swells").collect(), code="RESPONSE_TOO_LARGE")
+        loose = await pair.another(max_response_bytes=64 * _MIB, max_decompression_ratio=2000)
+        assert len(assert_success(await loose.get("/swells")).body) == 8 * _MIB
         bomb = gzip.compress(bytes(64 * _MIB))
         server.on("/bomb", reply(200, bomb, "content-encoding: gzip"))
         tracemalloc.start()

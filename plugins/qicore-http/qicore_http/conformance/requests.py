@@ -87,12 +87,16 @@ class RequestLaws(HttpLaws, abstract=True):
             {"form": {"a": "\ud800"}},
             {"content": 5},
             {"content": [b"a", b"b"]},
+            {"multipart": {"a": object()}},
+            {"multipart": {"a": "\ud800"}},
         )
         for body in bodies:
             assert_failure(await pair.client.post("/x", **body), code="INVALID_REQUEST")
-        for name in ("files", "multipart"):
+        for name in ("files", "data"):
             later: dict[str, Any] = {name: {}}
             assert_failure(await pair.client.post("/x", **later), code="HTTP_UNSUPPORTED")
+        wrong: dict[str, Any] = {"params": {"a": object()}}
+        assert_failure(await pair.client.get("/x", **wrong), code="INVALID_REQUEST")
         assert pair.server.seen == []
 
     @law(value=_FIELD, params=st.dictionaries(_TEXT, _TEXT, max_size=3))

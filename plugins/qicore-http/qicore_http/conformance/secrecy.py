@@ -70,6 +70,11 @@ class SecrecyLaws(HttpLaws, abstract=True):
         good: Server = await pair.keep(Server(_context_of(ours.issue_cert("127.0.0.1"))))
         assert_success(await client.get(good.url + "/x"))
         assert_failure(await pair.client.get(good.url), code="SSL_ERROR")
+        good.on("/down", reply(302, b"", f"location: {pair.server.url}/plain"))
+        told = {"authorization": SECRET, "cookie": SECRET, "x-plain": "1"}
+        assert_success(await client.get(good.url + "/down", headers=told))
+        assert SECRET not in repr(pair.server.seen[-1])
+        assert pair.server.seen[-1].all("x-plain") == ["1"]
 
 
 class _Hears(logging.Handler):

@@ -140,8 +140,11 @@ class Server:
             (name.lower(), value.strip())
             for name, _, value in (line.partition(":") for line in lines)
         ]
-        size = int(dict(fields).get("content-length", "0"))
-        seen = Seen(method, target, fields, await reader.readexactly(size))
+        stated = dict(fields)
+        is_chunked = stated.get("transfer-encoding") == "chunked"
+        size = int(stated.get("content-length", "0"))
+        body = await (_chunks(reader) if is_chunked else reader.readexactly(size))
+        seen = Seen(method, target, fields, body)
         self.seen.append(seen)
         answer = self._answers.get(target.partition("?")[0], _echo)
         if iscoroutinefunction(answer):
@@ -152,6 +155,14 @@ class Server:
         writer.write(answer if isinstance(answer, bytes) else answer(seen))
         await writer.drain()
         return dict(fields).get("connection", "") != "close"
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readuntil(b"\r\n")
+    return body
 
 
 def _echo(seen: Seen) -> bytes:

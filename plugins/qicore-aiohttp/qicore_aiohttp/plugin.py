@@ -1,0 +1,47 @@
+"""What this distribution brings to the plugin system: the `aiohttp` transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qicore_core import Opening, Parts, PluginInfo, Registry, Result, failure, hookimpl
+from qicore_http import HTTP, HttpTransport
+from qicore_http.settings import setting_error
+
+from .settings import AiohttpSettings
+from .transport import AiohttpTransport
+
+__all__ = ["open_transport", "qicore_plugin_info", "qicore_register_adapters"]
+
+
+@hookimpl
+def qicore_plugin_info(info: PluginInfo) -> None:
+    """Say what `aiohttp` is."""
+    info.summary = "aiohttp: connections that are kept and shared, with the least CPU"
+    info.settings = {
+        "verify": "what checks certificates; by default the system's trust",
+        "client_object": "an aiohttp.ClientSession of your own, which you close",
+    }
+
+
+@hookimpl
+def qicore_register_adapters(registry: Registry) -> None:
+    """Register `aiohttp`."""
+    registry.add(HTTP, "aiohttp", open_transport)
+
+
+def open_transport(
+    url: str, settings: Mapping[str, object], parts: Parts, /
+) -> Opening[HttpTransport]:
+    """Open the transport; aiohttp is imported here.
+
+    Errors:
+        HTTP_SETTINGS_INVALID, HTTP_UNSUPPORTED: see AiohttpSettings.
+    """
+
+    async def start() -> Result[HttpTransport]:
+        if url != "aiohttp:":
+            return failure(setting_error("client", "a transport has a name alone, and no URL"))
+        return AiohttpSettings.read(settings).map(AiohttpTransport)
+
+    return Opening(start)

@@ -1,0 +1,14 @@
+"""`aiohttp` keeps the contract of HTTP clients, and the distribution that of plugins."""
+
+from __future__ import annotations
+
+from qicore_core.conformance import PluginContract
+from qicore_http.conformance import HttpContract
+
+
+class TestAiohttp(HttpContract):
+    client = "aiohttp"
+
+
+class TestPlugin(PluginContract):
+    distribution = "qicore-aiohttp"

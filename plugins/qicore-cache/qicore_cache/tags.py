@@ -1,0 +1,134 @@
+"""Tags: names by which entries are removed together, however many bear them, in one step.
+
+A tag has a version, a random word in a namespace beside the cache's own, and an entry has the words
+that its tags had when it was made. To remove a tag is to forget its word: every entry that has it
+is a miss from then on, and ends by its own ttl. Whoever keeps the next entry makes another word. A
+counter in its place would begin anew where the store lost it, and bring back what was removed; a
+word never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from secrets import token_hex
+from typing import Any, Final, Protocol, final
+
+from qicore_core import Failure, Policy, QiError, Result, failure, success
+
+from .errors import INVALID_TAG
+from .kept import Kept
+from .store import CacheStore, Entry, Space
+
+__all__ = ["Tags", "listed_tags"]
+
+_MAX_TAGS: Final = 32
+_MAX_TAG: Final = 256
+_WORD_BYTES: Final = 8
+
+
+class Calls(Protocol):
+    """What asks the store by the policy."""
+
+    async def __call__(
+        self, operation: str, timeout: float | None, policy: Policy | None, fn: Any, *args: object
+    ) -> Result[Any]:
+        """Call a function of the store."""
+        ...
+
+
+@final
+class Tags:
+    """The words of one cache's tags, in its store."""
+
+    __slots__ = ("_call", "_space", "_store", "ns")
+
+    def __init__(self, store: CacheStore, ns: str, space: Space | None, call: Calls) -> None:
+        self.ns = ns
+        self._store = store
+        self._space = space
+        self._call = call
+
+    async def mint(
+        self, tags: Iterable[str], timeout: float | None, policy: Policy | None, /
+    ) -> Result[tuple[tuple[str, str], ...]]:
+        """Give each tag's word, made here where it has none."""
+        names = list(tags)
+        read = await self._words(names, timeout, policy)
+        if isinstance(read, Failure):
+            return read
+        words = dict(read.value)
+        new = {tag: token_hex(_WORD_BYTES) for tag in names if tag not in words}
+        if new:
+            kept = await self._keep(new, timeout, policy)
+            if isinstance(kept, Failure):
+                return kept
+        return success(tuple((words | new).items()))
+
+    async def standing(
+        self, held: Mapping[str, Any], timeout: float | None, policy: Policy | None, /
+    ) -> Result[Mapping[str, Any]]:
+        """Give those of what is held whose tags all have the words that they had."""
+        bearing = {
+            key: one.words for key, one in held.items() if one.__class__ is Kept and one.words
+        }
+        names = {tag for words in bearing.values() for tag, _ in words}
+        read = await self._words(sorted(names), timeout, policy)
+        if isinstance(read, Failure):
+            return read
+        return success(
+            {
+                key: one
+                for key, one in held.items()
+                if all(read.value.get(tag) == word for tag, word in bearing.get(key, ()))
+            }
+        )
+
+    async def remove(
+        self, tag: str, timeout: float | None, policy: Policy | None, /
+    ) -> Result[None]:
+        """Forget the word of a tag."""
+        if self._space is not None:
+            self._space.drop([tag])
+            return success()
+        gone = await self._call("remove_tag", timeout, policy, self._store.delete, self.ns, [tag])
+        return gone.map(lambda _: None)
+
+    async def _words(
+        self, names: list[str], timeout: float | None, policy: Policy | None
+    ) -> Result[Mapping[str, str]]:
+        if self._space is not None:
+            return success({tag: word for tag in names if (word := self._space.get(tag))})
+        read = await self._call("tags", timeout, policy, self._store.read, self.ns, names)
+        return read.map(lambda found: {tag: data.decode("latin-1") for tag, data in found.items()})
+
+    async def _keep(
+        self, words: Mapping[str, str], timeout: float | None, policy: Policy | None
+    ) -> Result[None]:
+        if self._space is None:
+            entries = {tag: Entry(word.encode()) for tag, word in words.items()}
+            return await self._call("tags", timeout, policy, self._store.write, self.ns, entries)
+        for tag, word in words.items():
+            self._space.put(tag, word, None)
+        return success()
+
+
+def listed_tags(tags: Iterable[str], /) -> Result[list[str]]:
+    """Give tags as a list, each once, or say what is wrong with one of them."""
+    if isinstance(tags, str):
+        return failure(_invalid(f"tags are a list of texts, got the text {tags[:40]!r}"))
+    wanted = list(dict.fromkeys(tags))
+    for tag in wanted:
+        if not (isinstance(tag, str) and tag.isprintable() and 0 < len(tag) <= _MAX_TAG):
+            return failure(_invalid(f"got {str(tag)[:40]!r}"))
+    if len(wanted) > _MAX_TAGS:
+        return failure(_invalid(f"got {len(wanted)} tags"))
+    return success(wanted)
+
+
+def _invalid(got: str) -> QiError:
+    return QiError.validation(
+        INVALID_TAG,
+        f"an entry has up to {_MAX_TAGS} tags of 1 to {_MAX_TAG} printable characters: {got}",
+        hint='write tags=["user:7"], a list of short names',
+        source="cache",
+    )

