@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from .client import CallOptions, HttpClient, RequestOptions
+from .client import HttpClient
 from .door import HTTP, open_http
 from .fake import FakeHttp
 from .message import Headers, HttpRequest, HttpResponse
+from .options import CallOptions, RequestOptions
 from .transport import HttpReply, HttpTransport
 
 __version__ = "0.1.0"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any, Final, TypedDict, TypeVar, Unpack, final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar, Unpack, final
 
 from qicore_core import (
     Configuration,
     Failure,
     Parts,
-    Policy,
     QiError,
     Result,
-    Secret,
     Stream,
     collect,
     failure,
@@ -21,52 +18,17 @@ from qicore_core import (
 )
 
 from .errors import PARSE_ERROR, UNSUPPORTED, not_connected
-from .exchange import exchange, judged, open_reply
+from .exchange import begin, exchange
 from .message import HttpRequest, HttpResponse, shown
-from .request import Prepared, prepare
+from .options import CallOptions, RequestOptions
+from .request import Composer, Prepared
 from .settings import HttpSettings
 from .transport import HttpReply, HttpTransport
 
-__all__ = ["CallOptions", "HttpClient", "RequestOptions"]
+__all__ = ["HttpClient"]
 
 T = TypeVar("T")
 _PLAIN: Final = (bool, dict, float, int, list, str)
-_LATER: Final = frozenset(("cookies", "data", "files", "multipart"))
-
-
-class CallOptions(TypedDict, total=False):
-    """How a call is made.
-
-    Attributes:
-        timeout: seconds for the whole: attempts, waiting, redirects and the body.
-        policy: in place of the client's, this once.
-        accept_status: the statuses that are successes; None is all below 400.
-    """
-
-    timeout: float | None
-    policy: Policy | None
-    accept_status: frozenset[int] | None
-
-
-class RequestOptions(CallOptions, total=False):
-    """What a request carries besides its URL.
-
-    Attributes:
-        params: added to the URL's query; None leaves one out.
-        headers: in place of the client's of the same name; a value may be a Secret.
-        json: the body, as JSON.
-        form: the body, as a form.
-        content: the body, as bytes or text.
-    """
-
-    params: Mapping[str, object] | None
-    headers: Mapping[str, str | Secret[str]] | None
-    json: Any
-    form: Mapping[str, object] | None
-    content: bytes | str | None
-
-
-_OPTIONS: Final = CallOptions.__annotations__.keys() | RequestOptions.__annotations__.keys()
 
 
 @final
@@ -86,7 +48,7 @@ class HttpClient:
         CIRCUIT_OPEN, RETRY_BUDGET_EXHAUSTED: the policy.
     """
 
-    __slots__ = ("_calls", "_is_closed", "_settings", "_transport")
+    __slots__ = ("_calls", "_composer", "_is_closed", "_settings", "_transport")
 
     def __init__(
         self, transport: HttpTransport, settings: HttpSettings, parts: Parts | None = None, /
@@ -94,6 +56,7 @@ class HttpClient:
         parts = parts or Parts()
         self._transport = transport
         self._settings = settings
+        self._composer = Composer(settings)
         self._calls = settings.policy.attach("http", clock=parts.clock, random=parts.random)
         self._is_closed = False
 
@@ -132,15 +95,7 @@ class HttpClient:
         made = self._prepared(method, url, options)
         if isinstance(made, Failure):
             return made
-        accept = options.get("accept_status", self._settings.accept_status)
-        return await self._calls.run(
-            exchange,
-            self._transport,
-            self._settings,
-            made.value.request,
-            accept,
-            **_how(made.value, options),
-        )
+        return await self._call(exchange, made.value, options)
 
     async def get_json(
         self, url: str, into: type[T], /, **options: Unpack[RequestOptions]
@@ -166,9 +121,7 @@ class HttpClient:
             made = self._prepared(method, url, options)
             if isinstance(made, Failure):
                 return made
-            accept = options.get("accept_status", self._settings.accept_status)
-            begin = partial(_begin, self._transport, self._settings, made.value.request, accept)
-            return await self._calls.run(begin, **_how(made.value, options))
+            return await self._call(begin, made.value, options)
 
         return Stream(start)
 
@@ -195,60 +148,33 @@ class HttpClient:
     def _prepared(self, method: str, url: str, options: RequestOptions) -> Result[Prepared]:
         if self._is_closed:
             return failure(not_connected())
-        if options.keys() - _OPTIONS:
-            return failure(_unknown(min(options.keys() - _OPTIONS)))
-        return prepare(
+        return self._composer.compose(method, url, options)
+
+    def _call(
+        self,
+        fn: Callable[
+            [HttpTransport, HttpSettings, HttpRequest, frozenset[int] | None], Awaitable[Result[T]]
+        ],
+        made: Prepared,
+        options: CallOptions,
+    ) -> Awaitable[Result[T]]:
+        """Have the policy make the attempts."""
+        return self._calls.run(
+            fn,
+            self._transport,
             self._settings,
-            method,
-            url,
-            params=options.get("params"),
-            headers=options.get("headers"),
-            json=options.get("json"),
-            form=options.get("form"),
-            content=options.get("content"),
+            made.request,
+            options.get("accept_status", self._settings.accept_status),
+            key=made.host,
+            operation=made.request.method,
+            repeatable=True if made.is_repeatable else _was_not_sent,
+            timeout=options.get("timeout"),
+            policy=options.get("policy"),
         )
-
-
-async def _begin(
-    transport: HttpTransport,
-    settings: HttpSettings,
-    request: HttpRequest,
-    accept: frozenset[int] | None,
-) -> Result[HttpReply]:
-    opened = await open_reply(transport, settings, request)
-    if isinstance(opened, Failure):
-        return opened
-    reply, url = opened.value
-    fine = judged(HttpResponse(reply.status, reply.headers, b"", url), request.method, accept)
-    if isinstance(fine, Failure):
-        await reply.aclose()
-        return fine
-    return success(reply)
-
-
-def _how(made: Prepared, options: CallOptions) -> dict[str, Any]:
-    return {
-        "key": made.host,
-        "operation": made.request.method,
-        "repeatable": True if made.is_repeatable else _was_not_sent,
-        "timeout": options.get("timeout"),
-        "policy": options.get("policy"),
-    }
 
 
 def _was_not_sent(error: QiError) -> bool:
     return error.context.get("sent") is False
-
-
-def _unknown(option: str) -> QiError:
-    if option not in _LATER:
-        raise TypeError(f"a request has no option {option!r}; it has {', '.join(sorted(_OPTIONS))}")
-    return QiError.unsupported(
-        UNSUPPORTED,
-        f"{option}= is not supported yet",
-        hint="json=, form= and content= are the bodies; a cookie is a header",
-        source="http",
-    )
 
 
 def _read(data: Any, into: Any, url: str) -> Result[Any]:

@@ -27,7 +27,10 @@ def decoded(reply: HttpReply, /) -> Result[HttpReply]:
     Errors:
         HTTP_UNSUPPORTED: it is encoded by something else than gzip or deflate, or more than once.
     """
-    names = [name.strip().lower() for name in reply.headers.get("content-encoding", "").split(",")]
+    stated = reply.headers.get("content-encoding")
+    if not stated:
+        return success(reply)
+    names = [name.strip().lower() for name in stated.split(",")]
     codings = [name for name in names if name not in ("", "identity")]
     if not codings:
         return success(reply)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, Secret, success
+from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, Secret, failure, success
 from qicore_core.plugins import choose, open_port
 
 from .client import HttpClient
-from .settings import DEFAULT_POLICY, HttpSettings
+from .settings import DEFAULT_POLICY, HttpSettings, setting_error
 from .transport import HttpTransport
 
 __all__ = ["HTTP", "open_http"]
@@ -64,12 +64,15 @@ def open_http(
 
 
 def _opening(
-    own: HttpSettings, client: str | None, settings: Mapping[str, object], parts: Parts
+    own: HttpSettings, client: object, settings: Mapping[str, object], parts: Parts
 ) -> Opening[HttpClient]:
     async def start() -> Result[HttpClient]:
         checked = own.check()
         if isinstance(checked, Failure):
             return checked
+        if not isinstance(client, str | None):
+            wanted = f"the name of a transport, got {type(client).__name__}"
+            return failure(setting_error("client", wanted))
         name = success(client) if client else choose(HTTP.name, parts.plugins)
         if isinstance(name, Failure):
             return name
@@ -85,11 +88,11 @@ def _from_section(
     """Open what a section says: `url` is the base, `client` the transport, ours are taken out."""
     known = {one.name for one in fields(HttpSettings)} - {"base_url"}
     own: dict[str, Any] = {name: value for name, value in settings.items() if name in known}
-    if isinstance(own.get("accept_status"), list):  # as files have it
-        own["accept_status"] = frozenset(own["accept_status"])
+    statuses = own.get("accept_status")
+    if isinstance(statuses, list) and all(isinstance(one, Hashable) for one in statuses):
+        own["accept_status"] = frozenset(statuses)  # files have lists
     rest = {name: value for name, value in settings.items() if name not in {*known, "client"}}
-    client = settings.get("client")
-    return _opening(HttpSettings(base_url=url, **own), str(client) if client else None, rest, parts)
+    return _opening(HttpSettings(base_url=url, **own), settings.get("client"), rest, parts)
 
 
 HTTP: Final[Kind[HttpTransport, HttpClient]] = Kind("http", _from_section)

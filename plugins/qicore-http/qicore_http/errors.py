@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from qicore_core import ErrorCategory, QiError
 
@@ -23,6 +23,7 @@ __all__ = [
     "category_of",
     "network_error",
     "not_connected",
+    "timeout_error",
     "tls_error",
 ]
 
@@ -61,16 +62,20 @@ def category_of(status: int, /) -> ErrorCategory:
     return _CATEGORIES.get(status, default)
 
 
-def network_error(message: str, /, *, sent: bool, **context: Any) -> QiError:
+def network_error(message: str, /, *, sent: bool) -> QiError:
     """Make the error of a connection that failed.
 
     Args:
         message: what happened.
         sent: whether the request may have reached the server; where it has not, even a POST may be
             repeated.
-        context: more facts.
     """
-    return QiError.network(NETWORK_ERROR, message, source="http", sent=sent, **context)
+    return QiError.network(NETWORK_ERROR, message, source="http", sent=sent)
+
+
+def timeout_error(message: str, /, *, sent: bool) -> QiError:
+    """Make the error of a server that was silent for too long; `sent` as in `network_error`."""
+    return QiError.timeout(TIMEOUT_ERROR, message, source="http", sent=sent)
 
 
 def not_connected(what: str = "the http client", /) -> QiError:

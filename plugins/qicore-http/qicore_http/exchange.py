@@ -20,7 +20,7 @@ from .settings import HttpSettings
 from .transport import HttpReply, HttpTransport
 from .url import is_same_origin, redirect_of
 
-__all__ = ["exchange", "judged", "open_reply", "retry_after"]
+__all__ = ["begin", "exchange", "retry_after"]
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -42,7 +42,7 @@ async def exchange(
         fails with.
     """
     began = perf_counter()
-    opened = await open_reply(transport, settings, request)
+    opened = await _open(transport, settings, request)
     if isinstance(opened, Failure):
         return opened
     reply, url = opened.value
@@ -53,11 +53,35 @@ async def exchange(
     if isinstance(body, Failure):
         return body
     response = HttpResponse(reply.status, reply.headers, body.value, url, perf_counter() - began)
-    return judged(response, request.method, accept)
+    return _judged(response, request.method, accept)
 
 
-async def open_reply(
-    transport: HttpTransport, settings: HttpSettings, request: HttpRequest, /
+async def begin(
+    transport: HttpTransport,
+    settings: HttpSettings,
+    request: HttpRequest,
+    accept: frozenset[int] | None,
+    /,
+) -> Result[HttpReply]:
+    """Send a request and give its answer with the body unread, if the status is a success.
+
+    Errors:
+        As in `exchange`, but for the body's.
+    """
+    opened = await _open(transport, settings, request)
+    if isinstance(opened, Failure):
+        return opened
+    reply, url = opened.value
+    head = HttpResponse(reply.status, reply.headers, b"", url)
+    judged = _judged(head, request.method, accept)
+    if isinstance(judged, Failure):
+        await reply.aclose()
+        return judged
+    return success(reply)
+
+
+async def _open(
+    transport: HttpTransport, settings: HttpSettings, request: HttpRequest
 ) -> Result[tuple[HttpReply, str]]:
     """Send a request, follow redirects, and give the last reply, its body unread, and its URL."""
     for _ in range(settings.max_redirects + 1):
@@ -65,8 +89,8 @@ async def open_reply(
         if isinstance(sent, Failure):
             return _at(request, sent)
         reply = sent.value
-        location = reply.headers.get("location")
-        if reply.status not in _REDIRECTS or not location or settings.max_redirects == 0:
+        location = reply.headers.get("location") if reply.status in _REDIRECTS else None
+        if not location or settings.max_redirects == 0:
             plain = decoded(reply)
             if isinstance(plain, Failure):
                 await reply.aclose()
@@ -127,8 +151,8 @@ async def _read(reply: HttpReply, limit: int, url: str, method: str) -> Result[b
     return success(b"".join(pieces))
 
 
-def judged(
-    response: HttpResponse, method: str, accept: frozenset[int] | None, /
+def _judged(
+    response: HttpResponse, method: str, accept: frozenset[int] | None
 ) -> Result[HttpResponse]:
     """Give a response as a success, or as the Failure that its status is."""
     status = response.status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +17,13 @@ from .errors import INVALID_REQUEST, PARSE_ERROR
 __all__ = ["Headers", "HttpRequest", "HttpResponse", "is_token", "plain_fields", "shown"]
 
 _EXCERPT: Final = 500
+_WITH_BODY: Final = ("PATCH", "POST", "PUT")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _UNSENT: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+# Python's own codecs: no server means them, and "punycode" takes quadratic time.
+_NO_CHARSETS: Final = frozenset(
+    ("idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")
+)
 # Who may write these decides where a request ends, and may smuggle a second one behind it.
 _TRANSPORTS_OWN: Final = frozenset(
     (
@@ -35,23 +41,24 @@ class Headers(Mapping[str, str]):
     'a, b'
     """
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_joined", "_pairs")
 
     def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = (), /) -> None:
         given: Any = pairs.items() if isinstance(pairs, Mapping) else pairs
         self._pairs = tuple([(name.lower(), value) for name, value in given])
+        self._joined: dict[str, str] = {}
+        for name, value in self._pairs:
+            before = self._joined.get(name)
+            self._joined[name] = value if before is None else f"{before}, {value}"
 
     def __getitem__(self, name: str, /) -> str:
-        found = self.all(name)
-        if not found:
-            raise KeyError(name)
-        return ", ".join(found)
+        return self._joined[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._pairs))
+        return iter(self._joined)
 
     def __len__(self) -> int:
-        return len(dict(self._pairs))
+        return len(self._joined)
 
     def all(self, name: str, /) -> list[str]:
         """Give every value of a name, in order."""
@@ -97,6 +104,14 @@ class HttpRequest:
     private: frozenset[str] = frozenset()
     idle_timeout: float = 60.0
 
+    @property
+    def states_length(self) -> bool:
+        """Whether Content-Length is sent: with a body, or where one could be expected.
+
+        Source: RFC 9110, section 8.6.
+        """
+        return bool(self.body) or self.method in _WITH_BODY
+
     def __repr__(self) -> str:
         return f"HttpRequest({self.method} {shown(self.url)})"
 
@@ -127,9 +142,11 @@ class HttpResponse:
         """The body as text, in its charset or UTF-8; what does not fit becomes U+FFFD."""
         charset = _parameter(self.headers.get("content-type", ""), "charset") or "utf-8"
         try:
-            return self.body.decode(charset, "replace")
+            if codecs.lookup(charset).name not in _NO_CHARSETS:
+                return self.body.decode(charset, "replace")
         except (LookupError, ValueError):  # no charset, or a codec that is none of text
-            return self.body.decode("utf-8", "replace")
+            pass
+        return self.body.decode("utf-8", "replace")
 
     def json(self) -> Result[Any]:
         """Give the body as JSON.
@@ -138,7 +155,7 @@ class HttpResponse:
             PARSE_ERROR: it is none; the context has the line, the column and an excerpt.
         """
         try:
-            return success(json.loads(self.body))
+            return success(json.loads(self.body, parse_constant=_no_number))
         except (ValueError, RecursionError) as error:
             return failure(
                 QiError.bad_data(
@@ -190,6 +207,11 @@ def plain_fields(fields: Mapping[str, str | Secret[str]], /) -> Result[dict[str,
             return failure(_unsendable(name, "its value is no text of one line"))
         plain[lower] = value.strip(" \t")
     return success(plain)
+
+
+def _no_number(word: str) -> None:
+    """Refuse NaN and Infinity, which Python reads. Source: RFC 8259, section 6."""
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _unsendable(name: object, why: str) -> QiError:

@@ -1,29 +1,33 @@
-"""From what a caller says to a request: one body, headers that are headers, a whole URL."""
+"""From what a caller says to a request: one body, headers that are headers, a whole URL.
+
+What is the same for many calls is read once: the client's base URL and headers, and what a method
+and a URL come to where nothing else is said.
+"""
 
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final, NamedTuple, final
 
-from qicore_core import Failure, QiError, Result, Secret, failure, success
+from qicore_core import Failure, QiError, Result, Secret, failure, success, unwrap
 from qicore_core.log import correlation_id
 
 from .errors import INVALID_REQUEST
 from .message import Headers, HttpRequest, is_token, plain_fields
+from .options import OF_REQUESTS, RequestOptions, check_options
 from .settings import HttpSettings
-from .url import encoded, is_same_origin, target_of
+from .url import Target, encoded, is_same_origin, target_of, with_params
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Composer", "Prepared"]
 
 # Source: RFC 9110, section 9.2.2.
 _REPEATABLE: Final = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"))
+_BODIES: Final = ("json", "form", "content")
+_MAX_KNOWN: Final = 256
+_MAX_KNOWN_URL: Final = 2048
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A request that can be sent.
 
     Attributes:
@@ -37,71 +41,112 @@ class Prepared:
     is_repeatable: bool
 
 
-def prepare(
-    settings: HttpSettings,
-    method: str,
-    url: str,
-    /,
-    *,
-    params: Mapping[str, object] | None = None,
-    headers: Mapping[str, str | Secret[str]] | None = None,
-    json: Any = None,
-    form: Mapping[str, object] | None = None,
-    content: bytes | str | None = None,
-) -> Result[Prepared]:
-    """Make a request of what a caller says.
+@final
+class Composer:
+    """Makes the requests of one client.
 
-    Errors:
-        INVALID_URL: see `target_of`.
-        INVALID_REQUEST: two bodies, a body that is no JSON, a method or header that is none.
+    Args:
+        settings: the client's.
+
+    Raises:
+        QiError: the base URL or a header is wrong; `settings.check()` gives it as a Failure.
     """
-    target = target_of(settings.base_url, url, params)
-    if isinstance(target, Failure):
-        return target
-    verb = method.upper()
-    if not is_token(verb) or verb == "CONNECT":
-        return failure(_invalid(f"{method[:40]!r} is no method"))
-    body = _body(json, form, content)
+
+    __slots__ = ("_base", "_idle_timeout", "_known", "_origin", "_own")
+
+    def __init__(self, settings: HttpSettings, /) -> None:
+        base = settings.base_url
+        self._base = base
+        self._origin = None if base is None else unwrap(target_of(None, base)).url
+        self._own = unwrap(plain_fields(settings.headers))
+        self._idle_timeout = settings.idle_timeout
+        self._known: dict[tuple[str, str], Result[Prepared]] = {}  # by method and URL as said
+
+    def compose(self, method: str, url: str, options: RequestOptions, /) -> Result[Prepared]:
+        """Make a request of what a caller says.
+
+        Errors:
+            INVALID_URL: see `target_of`.
+            INVALID_REQUEST: two bodies, a body that is no JSON, a method or header that is none.
+            HTTP_UNSUPPORTED: see `check_options`, which also raises.
+        """
+        if options:
+            checked = check_options(options)
+            if isinstance(checked, Failure):
+                return checked
+        bare = self._known.get((method, url)) or self._bare(method, url)
+        correlation = correlation_id()
+        if not correlation and options.keys().isdisjoint(OF_REQUESTS):
+            return bare
+        if isinstance(bare, Failure):
+            return bare
+        return _dressed(bare.value, options, correlation)
+
+    def _bare(self, method: str, url: str) -> Result[Prepared]:
+        """Make the request that a method and a URL are where nothing else is said, and keep it."""
+        if not isinstance(method, str) or not isinstance(url, str):
+            got = f"{type(method).__name__} and {type(url).__name__}"
+            raise TypeError(f"method and URL of a request are text, got {got}")
+        target = target_of(self._base, url)
+        if isinstance(target, Failure):
+            return target
+        verb = method.upper()
+        if not is_token(verb) or verb == "CONNECT":
+            return failure(_invalid(f"{method[:40]!r} is no method"))
+        made = success(self._prepared(verb, target.value))
+        if len(url) <= _MAX_KNOWN_URL:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[method, url] = made
+        return made
+
+    def _prepared(self, verb: str, target: Target) -> Prepared:
+        fields = {"accept-encoding": "identity"}
+        if target.authorization is not None:
+            fields["authorization"] = target.authorization
+        is_ours = self._origin is None or is_same_origin(self._origin, target.url)
+        own = self._own if is_ours else {}
+        headers = Headers(fields | own)
+        request = HttpRequest(verb, target.url, headers, b"", frozenset(own), self._idle_timeout)
+        return Prepared(request, target.host, _is_repeatable(verb, headers))
+
+
+def _dressed(bare: Prepared, options: RequestOptions, correlation: str | None) -> Result[Prepared]:
+    """Give a request what its caller says besides method and URL."""
+    request, said = bare.request, options.get("headers") or {}
+    url = with_params(request.url, options.get("params") or {})
+    if isinstance(url, Failure):
+        return url
+    body = _body(options)
     if isinstance(body, Failure):
         return body
     data, content_type = body.value
-    own = settings.headers
-    shared = own if own and _is_ours(settings.base_url, target.value.url) else {}
-    automatic = {"accept-encoding": "identity", "x-request-id": correlation_id() or ""}
-    automatic |= {
-        "content-type": content_type,
-        "authorization": target.value.authorization or "",
-    }
-    given = {name: value for name, value in automatic.items() if value}
-    for more in (shared, headers or {}):
-        plain = plain_fields(more)
-        if isinstance(plain, Failure):
-            return plain
-        given |= plain.value
-    hidden = {name.lower() for name, value in (headers or {}).items() if isinstance(value, Secret)}
-    hidden |= {name.lower() for name in shared}
-    request = HttpRequest(
-        verb, target.value.url, Headers(given), data, frozenset(hidden), settings.idle_timeout
-    )
-    is_repeatable = verb in _REPEATABLE or "idempotency-key" in given
-    return success(Prepared(request, target.value.host, is_repeatable))
+    automatic = {"x-request-id": correlation or "", "content-type": content_type}
+    below = plain_fields({name: value for name, value in automatic.items() if value})
+    if isinstance(below, Failure):
+        return below
+    above = plain_fields(said)
+    if isinstance(above, Failure):
+        return above
+    headers = Headers(below.value | dict(request.headers.pairs()) | above.value)
+    hidden = {name.lower() for name, value in said.items() if isinstance(value, Secret)}
+    private = request.private | hidden
+    made = HttpRequest(request.method, url.value, headers, data, private, request.idle_timeout)
+    return success(Prepared(made, bare.host, _is_repeatable(made.method, headers)))
 
 
-def _is_ours(base: str | None, url: str) -> bool:
-    """Tell whether the client's own headers may be sent there."""
-    if base is None:
-        return True
-    target = target_of(None, base)
-    return isinstance(target, Failure) or is_same_origin(target.value.url, url)
+def _is_repeatable(verb: str, headers: Headers) -> bool:
+    return verb in _REPEATABLE or "idempotency-key" in headers
 
 
-def _body(
-    json: Any, form: Mapping[str, object] | None, content: bytes | str | None
-) -> Result[tuple[bytes, str]]:
-    bodies = (("json", json), ("form", form), ("content", content))
-    given = [name for name, value in bodies if value is not None]
+def _body(options: RequestOptions) -> Result[tuple[bytes, str]]:
+    """Give the body's bytes and its type."""
+    given = [name for name in _BODIES if options.get(name) is not None]
+    if not given:
+        return success((b"", ""))
     if len(given) > 1:
         return failure(_invalid(f"a request has one body, and got {' and '.join(given)}"))
+    json, form, content = options.get("json"), options.get("form"), options.get("content")
     try:
         if json is not None:
             text = json_module.dumps(json, separators=(",", ":"), allow_nan=False)
@@ -114,7 +159,9 @@ def _body(
         return failure(_invalid("the body has text that is no Unicode"))
     except (TypeError, ValueError, RecursionError) as error:
         return failure(_invalid(f"the body is not JSON: {error}"))
-    return success((content or b"", ""))
+    if not isinstance(content, bytes):
+        return failure(_invalid(f"content= is bytes or text, got {type(content).__name__}"))
+    return success((content, ""))
 
 
 def _invalid(message: str) -> QiError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Final, final
 
 from qicore_core import (
@@ -61,6 +62,15 @@ class HttpSettings:
             INVALID_URL: the base URL cannot be called.
             HTTP_SETTINGS_INVALID: another setting is wrong.
         """
+        for name, kind, wanted in (
+            ("base_url", (str, NoneType), "a URL"),
+            ("headers", Mapping, "names and values"),
+            ("policy", Policy, "a Policy"),
+            ("accept_status", (Set, NoneType), "a set of statuses"),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                return failure(setting_error(name, f"{wanted}, got {type(value).__name__}"))
         if self.base_url is not None:
             target = target_of(None, self.base_url)
             if isinstance(target, Failure):
@@ -68,18 +78,16 @@ class HttpSettings:
         plain = plain_fields(self.headers)
         if isinstance(plain, Failure):
             return failure(setting_error("headers", plain.error.message))
-        for name, value, least in (
-            ("max_redirects", self.max_redirects, 0),
-            ("max_response_bytes", self.max_response_bytes, 1),
-        ):
+        for name, least in (("max_redirects", 0), ("max_response_bytes", 1)):
+            value = getattr(self, name)
             if type(value) is not int or value < least:
                 wanted = f"a whole number, at least {least}, got {value!r}"
                 return failure(setting_error(name, wanted))
         if type(self.idle_timeout) not in (int, float) or not 0 < self.idle_timeout < math.inf:
             wanted = f"a number of seconds above 0, got {self.idle_timeout!r}"
             return failure(setting_error("idle_timeout", wanted))
-        if not isinstance(self.policy, Policy):
-            return failure(setting_error("policy", f"a Policy, got {type(self.policy).__name__}"))
+        if not all(type(status) is int for status in self.accept_status or ()):
+            return failure(setting_error("accept_status", "a set of statuses, as 200"))
         return success()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +30,8 @@ __all__ = ["StdlibTransport"]
 T = TypeVar("T")
 _PIECE: Final = 64 * 1024
 _THREADS: Final = 32
-_WITH_BODY: Final = ("POST", "PUT", "PATCH")
+_FOLD: Final = re.compile(r"\r?\n[ \t]+")
+_DIGITS: Final = re.compile(r"[0-9]+")
 
 ERRORS: Final = ErrorMap(
     "http",
@@ -120,7 +122,7 @@ class StdlibTransport:
             secured = await ERRORS.run(link.secure, context)
             if isinstance(secured, Failure):
                 return _placed(secured, sent=False)
-        answered = await ERRORS.run(link.do, partial(_exchange, link, request))
+        answered = await ERRORS.run(link.do, partial(_exchange, link, parts, request))
         return _placed(answered, sent=True) if isinstance(answered, Failure) else answered
 
     async def _pieces(
@@ -219,7 +221,26 @@ class _Link:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer whose interim ones are passed over: http.client does so with 100 alone."""
+    """An answer that is read as it must be, where http.client is too kind.
+
+    Interim answers are passed over, not 100 alone; and a head that leaves a doubt about where the
+    body ends is no answer. Source: RFC 9112, section 6.3.
+    """
+
+    def begin(self) -> None:
+        """Read the head."""
+        super().begin()
+        lengths = {value.strip() for value in self.headers.get_all("content-length", ())}
+        codings = [value.strip().lower() for value in self.headers.get_all("transfer-encoding", ())]
+        if (
+            self.status == 101  # nobody asked to switch
+            or self.headers.defects
+            or len(lengths) > 1
+            or not all(_DIGITS.fullmatch(value) for value in lengths)
+            or codings not in ([], ["chunked"])
+            or any("\0" in value for value in self.headers.values())
+        ):
+            raise http.client.HTTPException("the head of the answer cannot be read")
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -229,14 +250,13 @@ class _Response(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-def _exchange(link: _Link, request: HttpRequest) -> http.client.HTTPResponse:
+def _exchange(link: _Link, parts: SplitResult, request: HttpRequest) -> http.client.HTTPResponse:
     connection = link.connection
-    parts = urlsplit(request.url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     connection.putrequest(request.method, path, skip_accept_encoding=True)
     for name, value in request.headers.pairs():
         connection.putheader(name, value.encode())
-    if request.body or request.method in _WITH_BODY:
+    if request.states_length:
         connection.putheader("content-length", str(len(request.body)))
     connection.putheader("connection", "close")
     connection.endheaders(request.body or None)
@@ -258,7 +278,8 @@ def _placed(failed: Failure, *, sent: bool) -> Failure:
 
 
 def _text(value: str) -> str:
-    """Read a field as UTF-8 where it is that, as http.client reads all as Latin-1."""
+    """Read a field as UTF-8 where it is that, as http.client reads all as Latin-1; unfold it."""
+    value = _FOLD.sub(" ", value)
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

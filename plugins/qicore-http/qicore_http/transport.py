@@ -47,8 +47,8 @@ class HttpReply:
     def __aiter__(self) -> HttpReply:
         return self
 
-    async def __anext__(self) -> Result[bytes]:
-        return await anext(self._pieces)
+    def __anext__(self) -> Awaitable[Result[bytes]]:
+        return anext(self._pieces)
 
     async def aclose(self) -> None:
         """Let go of the body and its connection; twice does no harm."""
@@ -61,8 +61,8 @@ class HttpTransport(Protocol):
     A connection that failed before the request was sent has `sent=False` in its error's context. A
     body that ends before its length is a NETWORK_ERROR as the last item of the stream. The
     transport follows no redirect, retries nothing, sends no header of its own but what the
-    connection needs, gives up after `request.idle_timeout` of silence, and stops when it is
-    cancelled.
+    connection needs (with Content-Length where `request.states_length`), gives up after
+    `request.idle_timeout` of silence, and stops when it is cancelled.
     """
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:

@@ -13,12 +13,12 @@ from ipaddress import IPv6Address
 from typing import Final, final
 from urllib.parse import SplitResult, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
-from qicore_core import Failure, QiError, Result, Secret, failure, success
+from qicore_core import QiError, Result, Secret, failure, success
 from qicore_core.secret import redact_text
 
 from .errors import INVALID_URL
 
-__all__ = ["Target", "encoded", "is_same_origin", "redirect_of", "target_of"]
+__all__ = ["Target", "encoded", "is_same_origin", "redirect_of", "target_of", "with_params"]
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PATH: Final = "/%:@!$&'()*+,;=~-._"
@@ -28,6 +28,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _MAX_HOST: Final = 253
+_MAX_URL: Final = 65_536
+_MAX_SHOWN: Final = 200
 
 
 @final
@@ -49,9 +51,7 @@ class Target:
         self.authorization = authorization
 
 
-def target_of(
-    base: str | None, url: str, params: Mapping[str, object] | None = None, /
-) -> Result[Target]:
+def target_of(base: str | None, url: str, /) -> Result[Target]:
     """Read a URL, relative to a base if there is one.
 
     A relative one goes below the base's path, with or without a slash in front: "users" and
@@ -67,7 +67,23 @@ def target_of(
         base = base.strip(" ")
         head = base.partition("#")[0].partition("?")[0].rstrip("/")
         url = base if not url else head + ("" if url[0] == "?" else "/") + url.lstrip("/")
-    return _read(url, params)
+    return _read(url)
+
+
+def with_params(url: str, params: Mapping[str, object], /) -> Result[str]:
+    """Add fields to the query of a Target's URL.
+
+    >>> with_params("https://host/?a=1", {"b": "c d"}).unwrap()
+    'https://host/?a=1&b=c+d'
+
+    Errors:
+        INVALID_URL: a field has text that is no Unicode.
+    """
+    try:
+        added = encoded(params)
+    except UnicodeError:
+        return failure(_invalid(url, "its params have text that is no Unicode"))
+    return success(f"{url}{'&' if '?' in url else '?'}{added}" if added else url)
 
 
 def redirect_of(url: str, location: str, /) -> Result[Target]:
@@ -78,7 +94,7 @@ def redirect_of(url: str, location: str, /) -> Result[Target]:
     """
     try:
         location = location.strip(" ")
-        return _read(location if _WHOLE.match(location) else urljoin(url, location), None)
+        return _read(location if _WHOLE.match(location) else urljoin(url, location))
     except ValueError:
         return failure(_invalid(location, "its host or port cannot be read"))
 
@@ -106,29 +122,30 @@ def is_same_origin(one: str, other: str, /) -> bool:
     return urlsplit(one)[:2] == urlsplit(other)[:2]
 
 
-def _read(url: str, params: Mapping[str, object] | None) -> Result[Target]:
+def _read(url: str) -> Result[Target]:
+    if len(url) > _MAX_URL:
+        return failure(_invalid(url, f"it has more than {_MAX_URL} characters"))
     if _CONTROL.search(url):
         return failure(_invalid(_CONTROL.sub("", url), "it has a control character"))
     try:
         url.encode()
-        added = encoded(params) if params else ""
         parts = urlsplit(url)
         port = parts.port
     except UnicodeError:
-        return failure(_invalid("", "it has text that is no Unicode"))
+        return failure(_invalid(url, "it has text that is no Unicode"))
     except ValueError:
         return failure(_invalid(url, "its host or port cannot be read"))
     if parts.scheme not in _DEFAULT_PORTS:
         hint = "give the whole URL, or open the client with a base URL" if not parts.scheme else ""
         return failure(_invalid(url, "its scheme is not http or https", hint))
     host = _host_of(parts)
-    if isinstance(host, Failure):
-        return failure(_invalid(url, host.error.message))
+    if host is None:
+        why = "its host is no domain name and no address" if parts.hostname else "it has no host"
+        return failure(_invalid(url, why))
     if port == 0:
         return failure(_invalid(url, "port 0 cannot be called"))
     default = _DEFAULT_PORTS[parts.scheme]
-    place = host.value if port in (None, default) else f"{host.value}:{port}"
-    query = f"{parts.query}&{added}" if parts.query and added else parts.query or added
+    place = host if port in (None, default) else f"{host}:{port}"
     whole = (parts.scheme, place, _quoted(_without_dots(parts.path or "/"), _PATH))
     authorization = None
     if parts.username is not None:
@@ -136,38 +153,31 @@ def _read(url: str, params: Mapping[str, object] | None) -> Result[Target]:
         authorization = "Basic " + b64encode(pair.encode()).decode()
     return success(
         Target(
-            urlunsplit((*whole, _quoted(query, _QUERY), "")),
-            f"{host.value}:{port or default}",
+            urlunsplit((*whole, _quoted(parts.query, _QUERY), "")),
+            f"{host}:{port or default}",
             authorization,
         )
     )
 
 
-def _host_of(parts: SplitResult) -> Result[str]:
-    """Give the host as it is written in a URL, in ASCII."""
+def _host_of(parts: SplitResult) -> str | None:
+    """Give the host as it is written in a URL, in ASCII; None where it is none."""
     host = parts.hostname or ""
     if "\\" in parts.netloc:  # browsers end the host there
-        return _no_host()
-    if not host:
-        return failure(_invalid("", "it has no host"))
+        return None
     if "[" in parts.netloc:
         try:
-            return success(f"[{IPv6Address(host)}]") if "%" not in host else _no_host()
+            return f"[{IPv6Address(host)}]" if "%" not in host else None
         except ValueError:
-            return _no_host()
+            return None
     if not host.isascii():
         try:
             host = host.encode("idna").decode()
         except UnicodeError:
-            return _no_host()
+            return None
     labels = host.removesuffix(".").split(".")
-    if len(host) > _MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
-        return _no_host()
-    return success(host)
-
-
-def _no_host() -> Failure:
-    return failure(_invalid("", "its host is no domain name and no address"))
+    is_name = len(host) <= _MAX_HOST and all(_LABEL.fullmatch(label) for label in labels)
+    return host if is_name else None
 
 
 def _without_dots(path: str) -> str:
@@ -201,7 +211,7 @@ def _plain(value: object) -> str | bytes:
 def _invalid(url: str, why: str, hint: str = "") -> QiError:
     return QiError.validation(
         INVALID_URL,
-        f"the URL {_masked(url)!r} cannot be called: {why}" if url else why,
+        f"the URL {_masked(url)!r} cannot be called: {why}",
         hint=hint or "write it as https://host/path",
         source="http",
     )
@@ -215,4 +225,4 @@ def _masked(url: str) -> str:
         head = f"{scheme}{mark}***@{head.rpartition('@')[2]}"
     elif "@" in url:  # the "?" may be one of a password
         head = f"{scheme}{mark}***"
-    return redact_text(head)
+    return redact_text(head[:_MAX_SHOWN])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from typing import Any
 
@@ -12,19 +13,22 @@ from qicore_core import Parts, Policy, QiError, Secret
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import HTTP, FakeHttp, HttpRequest, open_http
 from qicore_http.exchange import retry_after
+from qicore_http.request import Composer
+from qicore_http.settings import HttpSettings
 
 WRONG: dict[str, dict[str, Any]] = {
     "HTTP_SETTINGS_INVALID": {
         "max_redirects": -1, "max_response_bytes": 0, "idle_timeout": 0.0, "policy": 3,
-        "headers": {"a b": "x"}, "verify": False, "nonsense": 1,
+        "headers": {"a b": "x"}, "verify": False, "nonsense": 1, "accept_status": 200,
+        "client": 5,
     },
     "HTTP_UNSUPPORTED": {"proxy": "http://p", "http2": True},
 }  # fmt: skip
 
 
 async def _refused(code: str, name: str, value: Any) -> QiError:
-    options: dict[str, Any] = {name: value}
-    return assert_failure(await open_http(client="stdlib", **options), code=code)
+    options: dict[str, Any] = {"client": "stdlib", name: value}
+    return assert_failure(await open_http(**options), code=code)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +61,84 @@ def test_a_section_of_a_configuration_opens_a_client() -> None:
             assert_failure(await client.get("/x", policy=Policy()), code="NETWORK_ERROR")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("accept_status", [[1]]), ("accept_status", "200"), ("accept_status", 200),
+     ("headers", "x"), ("headers", ["a"]), ("headers", {"a": 1}), ("client", 5), ("policy", {})],
+)  # fmt: skip
+def test_a_section_that_is_wrong_is_refused(name: str, value: Any) -> None:
+    async def main() -> QiError:
+        section = {"client": "stdlib", name: value}
+        opened = await HTTP.open_client("http://127.0.0.1:1", section, Parts())
+        return assert_failure(opened, code="HTTP_SETTINGS_INVALID")
+
+    assert name in asyncio.run(main()).message
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("headers", [("a", "b")]),
+        ("params", "a=1"),
+        ("form", [("a", 1)]),
+        ("accept_status", 200),
+        ("timeout", "5"),
+        ("policy", 3),
+    ],
+)
+def test_an_option_of_another_type_is_a_bug_and_sends_nothing(option: str, value: Any) -> None:
+    fake = FakeHttp({"POST /": {}})
+    options: dict[str, Any] = {option: value}
+    with pytest.raises(TypeError, match=option):
+        asyncio.run(fake.client("http://x").request("POST", "/", **options))
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize("timeout", [0, 0.0, -1.0])
+def test_a_timeout_that_has_passed_sends_nothing(timeout: float) -> None:
+    fake = FakeHttp({"GET /": {}})
+    answered = asyncio.run(fake.client("http://x").get("/", timeout=timeout))
+    assert_failure(answered, code="DEADLINE_EXCEEDED")
+    assert fake.requests == []
+
+
+def test_what_a_client_remembers_of_urls_is_bounded() -> None:
+    composer = Composer(HttpSettings(base_url="http://x"))
+    for number in range(1000):
+        assert_success(composer.compose("GET", f"/{number}", {}))
+    assert sum(isinstance(one, HttpRequest) for one in gc.get_objects()) < 500
+
+
+@pytest.mark.parametrize(("method", "url"), [("GET", None), ("GET", b"/"), (None, "/")])
+def test_a_method_or_url_that_is_no_text_is_a_bug(method: Any, url: Any) -> None:
+    fake = FakeHttp({"GET /": {}})
+    with pytest.raises(TypeError, match="are text"):
+        asyncio.run(fake.client("http://x").request(method, url))
+
+
+def test_what_was_said_of_one_request_is_not_of_the_next() -> None:
+    fake = FakeHttp({"GET /": {}, "POST /": {}})
+    client = fake.client("http://u:p@x", headers={"x-own": "1"})
+
+    async def main() -> None:
+        for _ in range(2):  # the second time what is the same is known
+            assert_success(await client.get("/"))
+            assert_success(await client.get("/", headers={"x-a": "1"}, params={"q": 1}))
+            assert_success(await client.post("/", json=1, headers={"x-own": "2"}))
+            assert_success(await client.get("http://x/?q=2"))
+
+    asyncio.run(main())
+    plain = {"accept-encoding": "identity", "authorization": "Basic dTpw", "x-own": "1"}
+    asked = [(one.method, one.url, dict(one.headers), one.body) for one in fake.requests[:8]]
+    assert asked[:4] == asked[4:]
+    assert asked[0] == ("GET", "http://x/", plain, b"")
+    assert asked[1] == ("GET", "http://x/?q=1", plain | {"x-a": "1"}, b"")
+    typed = plain | {"x-own": "2", "content-type": "application/json"}
+    assert asked[2] == ("POST", "http://x/", typed, b"1")
+    assert asked[3][1] == "http://x/?q=2"
+    assert "authorization" not in asked[3][2]
 
 
 def test_an_option_that_is_none_is_a_bug() -> None:

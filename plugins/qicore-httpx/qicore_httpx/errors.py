@@ -8,7 +8,7 @@ from typing import Final
 import httpx2
 
 from qicore_core import ErrorCategory, ErrorMap, QiError
-from qicore_http.errors import INVALID_URL, NETWORK_ERROR, TIMEOUT_ERROR, network_error, tls_error
+from qicore_http.errors import INVALID_URL, network_error, timeout_error, tls_error
 
 __all__ = ["ERRORS"]
 
@@ -24,9 +24,19 @@ def _not_connected(error: Exception) -> QiError:
 
 
 def _not_in_time(_: Exception) -> QiError:
-    return QiError.timeout(
-        TIMEOUT_ERROR, "no connection could be had in time", source="http", sent=False
-    )
+    return timeout_error("no connection could be had in time", sent=False)
+
+
+def _silent(_: Exception) -> QiError:
+    return timeout_error("the server did not answer in time", sent=True)
+
+
+def _unreadable(_: Exception) -> QiError:
+    return network_error("the server's answer was cut short or is no HTTP", sent=True)
+
+
+def _broken(_: Exception) -> QiError:
+    return network_error("the connection failed", sent=True)
 
 
 ERRORS: Final = ErrorMap(
@@ -35,18 +45,10 @@ ERRORS: Final = ErrorMap(
         httpx2.ConnectError: _not_connected,
         httpx2.ConnectTimeout: _not_in_time,
         httpx2.PoolTimeout: _not_in_time,
-        httpx2.TimeoutException: (
-            TIMEOUT_ERROR,
-            ErrorCategory.TIMEOUT,
-            "the server did not answer in time",
-        ),
-        httpx2.RemoteProtocolError: (
-            NETWORK_ERROR,
-            ErrorCategory.NETWORK,
-            "the server's answer was cut short or is no HTTP",
-        ),
-        httpx2.TransportError: (NETWORK_ERROR, ErrorCategory.NETWORK, "the connection failed"),
-        httpx2.StreamClosed: (NETWORK_ERROR, ErrorCategory.NETWORK, "the connection was closed"),
+        httpx2.RemoteProtocolError: _unreadable,
+        httpx2.TimeoutException: _silent,
+        httpx2.TransportError: _broken,
+        httpx2.StreamClosed: _broken,
         httpx2.InvalidURL: (INVALID_URL, ErrorCategory.VALIDATION, "httpx2 refuses the URL"),
     },
 )

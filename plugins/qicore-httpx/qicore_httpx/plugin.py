@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qicore_core import Failure, Opening, Parts, PluginInfo, Registry, Result, failure, hookimpl
+from qicore_core import Opening, Parts, PluginInfo, Registry, Result, failure, hookimpl
 from qicore_http import HTTP, HttpTransport
 from qicore_http.settings import setting_error
 
-from .settings import read_settings
+from .settings import HttpxSettings
 from .transport import HttpxTransport
 
 __all__ = ["open_transport", "qicore_plugin_info", "qicore_register_adapters"]
@@ -36,14 +36,12 @@ def open_transport(
     """Open the transport; httpx2 is imported here.
 
     Errors:
-        HTTP_SETTINGS_INVALID: a setting is wrong, or there is none of that name.
-        HTTP_UNSUPPORTED: a setting that is not supported yet.
+        HTTP_SETTINGS_INVALID, HTTP_UNSUPPORTED: see HttpxSettings.
     """
 
     async def start() -> Result[HttpTransport]:
         if url != "httpx:":
             return failure(setting_error("client", "a transport has a name alone, and no URL"))
-        read = read_settings(settings)
-        return read if isinstance(read, Failure) else read.map(HttpxTransport)
+        return HttpxSettings.read(settings).map(HttpxTransport)
 
     return Opening(start)

@@ -13,7 +13,7 @@ from qicore_http.settings import setting_error, trust_of
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["HttpxSettings", "read_settings"]
+__all__ = ["HttpxSettings"]
 
 
 @final
@@ -31,27 +31,27 @@ class HttpxSettings:
     verify: ssl.SSLContext | None = None
     client_object: httpx2.AsyncClient | None = None
 
+    @classmethod
+    def read(cls, given: Mapping[str, object], /) -> Result[HttpxSettings]:
+        """Read them from what is given.
 
-def read_settings(settings: Mapping[str, object], /) -> Result[HttpxSettings]:
-    """Read the settings.
+        Errors:
+            HTTP_SETTINGS_INVALID: one is wrong, or there is none of that name; or there is a client
+                and something to make one with.
+            HTTP_UNSUPPORTED: one that is not supported yet.
+        """
+        import httpx2  # late: the SDK is for those who open the transport
 
-    Errors:
-        HTTP_SETTINGS_INVALID: one is wrong, or there is none of that name; or there is a client and
-            something to make one with.
-        HTTP_UNSUPPORTED: one that is not supported yet.
-    """
-    import httpx2  # late: the SDK is for those who open the transport
-
-    rest = {name: value for name, value in settings.items() if name != "client_object"}
-    trust = trust_of(rest, "httpx")
-    if isinstance(trust, Failure):
-        return trust
-    client = settings.get("client_object")
-    if client is None:
-        return success(HttpxSettings(verify=trust.value))
-    if not isinstance(client, httpx2.AsyncClient):
-        wanted = f"an httpx2.AsyncClient, got {type(client).__module__}.{type(client).__name__}"
-        return failure(setting_error("client_object", wanted))
-    if trust.value is not None:
-        return failure(setting_error("verify", "a client of your own checks certificates itself"))
-    return success(HttpxSettings(client_object=client))
+        trust = trust_of({name: given[name] for name in given if name != "client_object"}, "httpx")
+        if isinstance(trust, Failure):
+            return trust
+        client = given.get("client_object")
+        if client is None:
+            return success(cls(verify=trust.value))
+        if not isinstance(client, httpx2.AsyncClient):
+            kind = type(client)
+            wanted = f"an httpx2.AsyncClient, got {kind.__module__}.{kind.__qualname__}"
+            return failure(setting_error("client_object", wanted))
+        if trust.value is not None:
+            return failure(setting_error("verify", "a client of yours checks certificates itself"))
+        return success(cls(client_object=client))

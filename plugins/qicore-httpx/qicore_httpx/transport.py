@@ -6,9 +6,10 @@ of our requests is kept back; what it says of anybody else's is not touched.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Final, final
 
 from qicore_core import Failure, Result, failure, success
@@ -22,30 +23,31 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpxTransport"]
 
-_WITH_BODY: Final = ("POST", "PUT", "PATCH")
-_LOGGERS: Final = ("httpx2", *(f"httpcore2.{name}" for name in (
-    "connection", "http11", "http2", "proxy", "socks",
-)))  # fmt: skip
-_is_ours: Final[ContextVar[bool]] = ContextVar("qicore_httpx_is_ours", default=False)
+_WAITS: Final = ("connect", "read", "write", "pool")
+_LOGGERS: Final = (
+    "httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy",
+    "httpcore2.socks",
+)  # fmt: skip
 
 
 @final
 class HttpxTransport:
-    """Sends requests by an httpx2.AsyncClient.
+    """Sends requests by an httpx2.AsyncClient, from the event loop that it first sends from.
 
     Args:
         settings: how servers are reached, or by which client.
     """
 
-    __slots__ = ("_client", "_errors", "_is_borrowed", "_request")
+    __slots__ = ("_client", "_errors", "_is_borrowed", "_loop", "_request")
 
-    def __init__(self, settings: HttpxSettings) -> None:
+    def __init__(self, settings: HttpxSettings, /) -> None:
         import httpx2  # late: the SDK is for those who open the transport
 
         from .errors import ERRORS  # late: it names httpx2's exceptions
 
         self._errors = ERRORS
         self._request = httpx2.Request
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_borrowed = settings.client_object is not None
         self._client = settings.client_object or httpx2.AsyncClient(
             verify=settings.verify or httpx2.create_ssl_context(), trust_env=False
@@ -54,21 +56,22 @@ class HttpxTransport:
             logging.getLogger(name).addFilter(_is_not_ours)  # the same one twice is one
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
-        """Send a request on a connection of the pool."""
+        """Send a request on a connection of the pool.
+
+        Raises:
+            RuntimeError: another event loop sent before; connections belong to one.
+        """
         if self._client.is_closed:
             return failure(not_connected("the httpx2 client"))
-        token = _is_ours.set(True)
-        try:
+        self._keep_to(asyncio.get_running_loop())
+        with _Quiet():
             answered = await self._errors.run(self._send, request)
-        finally:
-            _is_ours.reset(token)
         if isinstance(answered, Failure):
             return answered
         response = answered.value
         headers = Headers(response.headers.multi_items())
-        return success(
-            HttpReply(response.status_code, headers, self._pieces(response), response.aclose)
-        )
+        pieces = self._pieces(response)
+        return success(HttpReply(response.status_code, headers, pieces, response.aclose))
 
     async def close(self) -> None:
         """Close every connection, unless the client is the caller's."""
@@ -77,30 +80,52 @@ class HttpxTransport:
 
     async def _send(self, request: HttpRequest) -> httpx2.Response:
         fields = [(name.encode(), value.encode()) for name, value in request.headers.pairs()]
-        if not request.body and request.method in _WITH_BODY:
-            fields.append((b"content-length", b"0"))
-        seconds = request.idle_timeout
+        if request.states_length:
+            fields.append((b"content-length", b"%d" % len(request.body)))
         made = self._request(
             request.method,
             request.url,
             headers=fields,
             content=request.body or None,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)},
+            extensions={"timeout": dict.fromkeys(_WAITS, request.idle_timeout)},
         )
         return await self._client.send(made, stream=True, auth=None, follow_redirects=False)
 
     async def _pieces(self, response: httpx2.Response) -> AsyncIterator[Result[bytes]]:
         pieces = self._errors.stream(response.aiter_raw())
         while True:
-            token = _is_ours.set(True)
-            try:
+            with _Quiet():  # around each wait alone: a generator's block is its caller's as well
                 piece = await anext(pieces, None)
-            finally:
-                _is_ours.reset(token)
             if piece is None:
                 return
             yield piece
 
+    def _keep_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise RuntimeError(
+                "an http client keeps to the event loop that it was first used in: open one in "
+                "each, or make all calls by one `blocking()`"
+            )
+
+
+class _Quiet:
+    """A block in which httpx2 writes no log."""
+
+    __slots__ = ("_token",)
+
+    _token: Token[bool]
+
+    def __enter__(self) -> None:
+        self._token = _is_ours.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _is_ours.reset(self._token)
+
 
 def _is_not_ours(_: logging.LogRecord) -> bool:
     return not _is_ours.get()
+
+
+_is_ours: Final[ContextVar[bool]] = ContextVar("qicore_httpx_is_ours", default=False)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import subprocess
-import sys
-from typing import Any
 
 import httpx2
 import pytest
@@ -16,9 +13,9 @@ from qicore_http import open_http
 from qicore_http.conformance import Server
 
 
-def test_connections_of_a_client_of_the_callers_are_used_and_stay() -> None:
+def test_connections_of_a_client_of_the_callers_are_used_and_stay(server: Server) -> None:
     async def main() -> None:
-        async with Server() as server, httpx2.AsyncClient(headers={"x-own": "1"}) as mine:
+        async with httpx2.AsyncClient(headers={"x-own": "1"}) as mine:
             for _ in range(2):
                 async with open_http(server.url, client="httpx", client_object=mine) as http:
                     assert_success(await http.get("/x"))
@@ -33,11 +30,10 @@ def test_connections_of_a_client_of_the_callers_are_used_and_stay() -> None:
 
 
 def test_what_it_logs_of_the_callers_own_requests_is_not_touched(
-    caplog: pytest.LogCaptureFixture,
+    server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
         async with (
-            Server() as server,
             httpx2.AsyncClient() as mine,
             open_http(server.url, client="httpx", client_object=mine) as http,
         ):
@@ -47,19 +43,3 @@ def test_what_it_logs_of_the_callers_own_requests_is_not_touched(
     with caplog.at_level(logging.INFO, "httpx2"):
         asyncio.run(main())
     assert [("/theirs" in text, "/ours" in text) for text in caplog.messages] == [(True, False)]
-
-
-@pytest.mark.parametrize(
-    "settings", [{"client_object": 5}, {"verify": 5}, {"timeout": 5}], ids=lambda one: str(one)
-)
-def test_a_setting_that_is_wrong_is_refused(settings: dict[str, Any]) -> None:
-    async def main() -> Any:
-        return await open_http(client="httpx", **settings)
-
-    assert_failure(asyncio.run(main()), code="HTTP_SETTINGS_INVALID")
-
-
-def test_the_sdk_is_imported_when_a_client_is_opened() -> None:
-    code = "import qicore_httpx.plugin, sys; print('httpx2' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

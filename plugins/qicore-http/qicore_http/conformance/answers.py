@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from qicore_core import Policy
 from qicore_core.conformance import law
 from qicore_core.testing import assert_failure, assert_success
 
@@ -26,6 +27,12 @@ CATEGORIES: Final = {
     429: "RATE_LIMITED", 500: "UNAVAILABLE", 501: "UNSUPPORTED", 502: "NETWORK",
     503: "UNAVAILABLE", 504: "TIMEOUT", 599: "UNAVAILABLE",
 }  # fmt: skip
+# Each stands in the head of an answer with the body "ok". Source: RFC 9112, sections 5 and 6.3.
+HEADS: Final = (
+    "content-length: -2", "content-length: 0x2", "content-length: 2\r\ncontent-length: 3",
+    "content-length: 2, 3", "content-length: two", "transfer-encoding: gzip, chunked",
+    "content-length: 2\r\nno colon", "content-length: 2\r\na b: c", "content-length: 2\r\nx: \0",
+)  # fmt: skip
 _MIB: Final = 1024 * 1024
 
 
@@ -59,9 +66,12 @@ class AnswerLaws(HttpLaws, abstract=True):
         for charset, body in (
             ("latin-1", b"\xfc"), ("'UTF-8'", "ü".encode()), ("none-such", "ü".encode()),
             ("hex", "ü".encode()), ("utf-16", "ü".encode("utf-16")),
+            ("punycode", "ü".encode()), ("raw_unicode_escape", "ü".encode()),
         ):  # fmt: skip
             pair.server.on("/x", reply(200, body, f"content-type: text/plain; charset={charset}"))
             assert assert_success(await pair.client.get("/x")).text == "ü", charset
+        pair.server.on("/x", reply(200, b"a-b", "content-type: text/plain; charset=punycode"))
+        assert assert_success(await pair.client.get("/x")).text == "a-b"
 
     @law()
     async def an_answer_without_a_body_ends_at_its_head(self, pair: Pair) -> None:
@@ -81,6 +91,21 @@ class AnswerLaws(HttpLaws, abstract=True):
         pair.server.on("/x", interim + reply(200, b"whole"))
         got = assert_success(await pair.client.get("/x"))
         assert (got.status, got.body, "link" in got.headers) == (200, b"whole", False)
+
+    @law()
+    async def an_answer_that_cannot_be_read_is_refused(self, pair: Pair) -> None:
+        """A head with two readings, or with none, is a NETWORK_ERROR, whatever bytes follow it."""
+        client = await pair.another(policy=Policy(timeout=10.0))
+        for head in (
+            *(f"200 OK\r\n{fields}\r\nconnection: close" for fields in HEADS),
+            *(f"{status} OK\r\ncontent-length: 2" for status in ("101", "99", "1000", "x")),
+        ):
+            pair.server.on("/x", f"HTTP/1.1 {head}\r\n\r\nok".encode())
+            assert_failure(await client.get("/x"), "NETWORK_ERROR", category="NETWORK")
+        pair.server.on("/x", reply(200, b"", "x-long: " + "x" * _MIB))
+        assert_failure(await client.get("/x"), "NETWORK_ERROR", category="NETWORK")
+        pair.server.on("/x", reply(200, b"", "x-folded: a\r\n b"))
+        assert assert_success(await client.get("/x")).headers["x-folded"] == "a b"
 
     @law()
     async def a_status_means_its_category(self, pair: Pair) -> None:
@@ -112,12 +137,15 @@ class AnswerLaws(HttpLaws, abstract=True):
         server.on("/number", reply(200, b"5"))
         server.on("/true", reply(200, b"true"))
         server.on("/text", reply(200, b'{"cut'))
+        server.on("/nan", reply(200, b"[NaN, -Infinity]"))
+        server.on("/deep", reply(200, b"[" * 100_000))
         assert assert_success(await client.get_json("/one", User)) == User("Ada", 36)
         assert assert_success(await client.get_json("/all", list[User])) == [User("Ada")]
         assert assert_success(await client.get_json("/number", int)) == 5
         assert assert_success(await client.get_json("/number", float)) == 5.0
         wrong: tuple[tuple[str, Any], ...] = (
             ("/bad", User), ("/all", User), ("/one", list[User]), ("/true", int), ("/number", str),
+            ("/nan", list), ("/deep", list),
         )  # fmt: skip
         for path, into in wrong:
             assert_failure(await client.get_json(path, into), code="PARSE_ERROR")

@@ -61,10 +61,12 @@ class HttpLaws(Contract[Pair], abstract=True):
     Attributes:
         client: which transport is opened.
         settings: the transport's settings.
+        patience: seconds that a law waits for what comes at once where all is well.
     """
 
     client: ClassVar[str]
     settings: ClassVar[Mapping[str, Any]] = {}
+    patience: ClassVar[float] = 5.0
 
     def open_client(self, base: str, /, **settings: Any) -> Opening[HttpClient]:
         """Open a client through the real door."""

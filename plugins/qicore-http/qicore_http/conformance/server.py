@@ -11,8 +11,7 @@ import json
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
 from ssl import SSLContext
-from types import TracebackType
-from typing import Final, NamedTuple, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 __all__ = ["Seen", "Server", "Speaks", "reply"]
 
@@ -70,9 +69,9 @@ class Server:
         self.port = 0
         self.seen: list[Seen] = []
         self.connections = 0
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, Any] = {}  # as `on` takes them
         self._context = context
-        self._open: set[asyncio.Task[object] | None] = set()
+        self._open: set[asyncio.Task[Any]] = set()
 
     @property
     def url(self) -> str:
@@ -102,34 +101,31 @@ class Server:
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        tasks = [task for task in self._open if task is not None]
-        for task in tasks:
+        for task in self._open:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._open:
+            await asyncio.wait(self._open)
         await self._server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
+        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # in one
         self.connections += 1
         self._open.add(task)
         try:
             while await self._turn(reader, writer):
                 pass
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the client went away
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # the client went away, or its head has no end
         except asyncio.CancelledError:
             pass  # the server ends
         finally:
             self._open.discard(task)
-            writer.transport.abort() if writer.transport.is_closing() else writer.close()
+            if writer.transport.is_closing():
+                writer.transport.abort()
+            else:
+                writer.close()
 
     async def _turn(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read a request and answer it; False ends the connection."""
@@ -148,20 +144,14 @@ class Server:
         seen = Seen(method, target, fields, await reader.readexactly(size))
         self.seen.append(seen)
         answer = self._answers.get(target.partition("?")[0], _echo)
-        said = answer if isinstance(answer, bytes) else answer(seen, *self._pen(answer, writer))
-        if isinstance(said, bytes):
-            writer.write(said)
-            await writer.drain()
-            return dict(fields).get("connection", "") != "close"
-        await said
-        while not writer.is_closing() and await reader.read(_PIECE):
-            pass  # until the client goes
-        return False
-
-    def _pen(
-        self, answer: Answer, writer: asyncio.StreamWriter
-    ) -> tuple[()] | tuple[asyncio.StreamWriter]:
-        return (writer,) if iscoroutinefunction(answer) else ()
+        if iscoroutinefunction(answer):
+            await answer(seen, writer)
+            while not writer.is_closing() and await reader.read(_PIECE):
+                pass  # until the client goes
+            return False
+        writer.write(answer if isinstance(answer, bytes) else answer(seen))
+        await writer.drain()
+        return dict(fields).get("connection", "") != "close"
 
 
 def _echo(seen: Seen) -> bytes:
