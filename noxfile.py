@@ -160,8 +160,12 @@ def audit(session: nox.Session) -> None:
     asked.write_text("\n".join(line for line in brought.split("\n") if "==" in line))
     session.install(*_tools("audit"))
     command = ["pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", str(asked)]
-    session.log("red means a vulnerability, or that the advisory service has no answer")
-    session.run(*command, *session.posargs)
+    said = str(session.run(*command, *session.posargs, silent=True, success_codes=[0, 1]))
+    session.log(said)
+    if "could not be audited" in said:  # pip-audit names the first, and stops there
+        session.error("the advisory service knows nothing of that release: nothing was audited")
+    if "No known vulnerabilities found" not in said:
+        session.error("a vulnerability, or an advisory service that has no answer: see above")
 
 
 @nox.session

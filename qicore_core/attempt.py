@@ -20,21 +20,9 @@ else:
 
 __all__ = ["do", "from_async_try_catch", "from_try_catch"]
 
-# CO_COROUTINE, and CO_GENERATOR with CO_ASYNC_GENERATOR, without loading inspect or functools
+# CO_COROUTINE, and CO_GENERATOR with CO_ASYNC_GENERATOR, without loading inspect
 _COROUTINE: Final = 0x80
 _GENERATORS: Final = 0x20 | 0x200
-_COPIED: Final = (
-    "__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__",
-)  # fmt: skip
-
-
-async def _nothing() -> None:
-    """Be the coroutine whose type is asked for; types and inspect are dear imports."""
-
-
-_coroutine = _nothing()
-_Coroutine: Final = type(_coroutine)
-_coroutine.close()
 
 
 @overload  # an async def is a def too: the first match wins, as intended
@@ -57,6 +45,8 @@ def do(fn: Callable[..., Any], /) -> Callable[..., Any]:
     >>> total(success(1), success(2))
     Success(3)
     """
+    from functools import wraps  # late: only needed to decorate
+
     flags = getattr(getattr(fn, "__code__", None), "co_flags", 0)
     if flags & _GENERATORS:
         raise TypeError(
@@ -77,15 +67,9 @@ def do(fn: Callable[..., Any], /) -> Callable[..., Any]:
         except QiError as error:
             return failure(error)
         # a def that gives a coroutine, such as a decorated async def or a partial of one
-        return _settle(value) if type(value) is _Coroutine else success(value)
+        return _settle(value) if hasattr(value, "cr_frame") else success(value)
 
-    wrapper: Any = run_async if flags & _COROUTINE else run
-    wrapper.__dict__.update(getattr(fn, "__dict__", ()))
-    for name in _COPIED:
-        if hasattr(fn, name):
-            setattr(wrapper, name, getattr(fn, name))
-    wrapper.__wrapped__ = fn
-    return wrapper  # type: ignore[no-any-return]  # it is one of the two
+    return wraps(fn)(run_async if flags & _COROUTINE else run)
 
 
 async def _settle(coroutine: Coroutine[Any, Any, T]) -> Result[T]:
@@ -113,14 +97,7 @@ def from_try_catch(
     >>> from_try_catch(int, "x", catch=ValueError, code="NOT_A_NUMBER").unwrap_error().code
     'NOT_A_NUMBER'
     """
-    try:
-        return success(fn(*args, **kwargs))
-    except QiError as error:
-        return failure(error)
-    except catch as exception:  # foreign code: this is the door made for it
-        if not isinstance(exception, Exception):
-            raise  # cancellation and exit pass, whatever the caller asked for
-        return failure(QiError.from_exception(exception, code=code))
+    return success().map_try(lambda _: fn(*args, **kwargs), catch=catch, code=code)
 
 
 async def from_async_try_catch(

@@ -103,6 +103,11 @@ RUNTIME_SECTION_INVALID: Final = "RUNTIME_SECTION_INVALID"
 
 Write `[cache]` and under it `url = "..."`, or `[cache.name]` for several."""
 
+RUNTIME_OPEN_TIMEOUT: Final = "RUNTIME_OPEN_TIMEOUT"
+"""TIMEOUT: a section was not opened in time; what was opened is closed.
+
+Raise `open_timeout`, or look at what its opening waits for."""
+
 RUNTIME_CLOSE_TIMEOUT: Final = "RUNTIME_CLOSE_TIMEOUT"
 """TIMEOUT: a component was not closed in time and was left.
 

@@ -123,6 +123,10 @@ class Parts:
         self.emit = emit
         self.plugins = plugins
 
+    def replace(self, **changes: Any) -> Parts:
+        """Give parts of which some are changed: `parts.replace(logger=log)`."""
+        return Parts(**{name: getattr(self, name) for name in self.__slots__} | changes)
+
 
 class Registry:
     """Where a plugin's `qicore_register_adapters(registry)` says what it brings."""
@@ -139,11 +143,13 @@ class Registry:
     def add(self, kind: Kind[Any, Any] | Extension[Any], name: str, factory: Any, /) -> None:
         """Register what opens or provides a name (a scheme, provider or file ending) of a kind.
 
-        Twice the same name is a ValueError, and so is what cannot be called: a plugin that does
-        either is broken.
+        What is no kind, no name, cannot be called or was registered before is a ValueError: a
+        plugin that does so is broken.
         """
         if not isinstance(kind, Kind | Extension):
             raise ValueError(f"registry.add needs a Kind such as CACHE, got {type(kind).__name__}")
+        if not (isinstance(name, str) and name):
+            raise ValueError(f"{kind.name} needs a name such as 'redis', got {name!r}")
         if not callable(factory):
             raise ValueError(f"{kind.name}/{name} needs a function, got {type(factory).__name__}")
         if (kind.name, name) in self._found:

@@ -1,4 +1,4 @@
-"""What we need of `typing` at run time; importing typing costs more than the whole core.
+"""What we need of `typing` and `enum` at run time; they cost more to import than the whole core.
 
 Write `if TYPE_CHECKING: from typing import Generic, final` and `else: from .lean import Generic,
 final`.
@@ -6,7 +6,14 @@ final`.
 
 from __future__ import annotations
 
-__all__ = ["Generic", "final", "overload"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["Generic", "Members", "dataclass_transform", "final", "overload"]
 
 
 class Generic:
@@ -14,6 +21,18 @@ class Generic:
 
     __slots__ = ()
     __class_getitem__ = classmethod(type(list[int]))  # type: ignore[var-annotated]
+
+
+class Members(type):
+    """Make a class a closed set: it is iterated over its `_members`, a dict by their names."""
+
+    _members: dict[str, Any]
+
+    def __iter__(cls: type[T]) -> Iterator[T]:
+        return iter(cls._members.values())  # type: ignore[attr-defined]  # of the class we make
+
+    def __len__(cls) -> int:
+        return len(cls._members)
 
 
 def final(cls: type) -> type:
@@ -24,3 +43,8 @@ def final(cls: type) -> type:
 def overload(fn: object) -> object:
     """Mark one signature of several, for type checkers."""
     return fn
+
+
+def dataclass_transform(**_: object) -> object:
+    """Mark a class whose annotations are its fields, for type checkers."""
+    return lambda cls: cls

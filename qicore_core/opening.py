@@ -14,7 +14,6 @@ from .result import Failure, failure, success, unwrap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-    from types import TracebackType
     from typing import Any, Generic, Protocol, Self, TypeVar
 
     from .result import Result
@@ -68,13 +67,7 @@ class Opening(Generic[C_co]):
             raise
         return self._opened
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
+    async def __aexit__(self, kind: object, exc: BaseException | None, tb: object, /) -> None:
         opened, self._opened, self._entered = self._opened, None, False
         if opened is not None:
             await opened.close()
@@ -116,13 +109,7 @@ class Stream(Generic[T_co]):
     async def __aenter__(self) -> Self:
         return unwrap(await self)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
+    async def __aexit__(self, kind: object, exc: BaseException | None, tb: object, /) -> None:
         await self.close()
 
     async def __aiter__(self) -> AsyncIterator[Result[T_co]]:

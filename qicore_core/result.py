@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from operator import attrgetter
 
-from .error import QiError, release
+from .error import QiError, release, twin
 
 __all__ = ["Failure", "Result", "Success", "failure", "success", "unwrap"]
 
@@ -246,8 +246,8 @@ class Failure(Result):
         return self
 
     def unwrap(self):
-        """Raise the QiError itself, its traceback cut; `@do` makes it a Failure again."""
-        raise self._held.with_traceback(None)
+        """Raise the QiError's twin, so that this holds no frame; `@do` makes it a Failure again."""
+        raise twin(self._held)
 
     def unwrap_or(self, default):
         """Give `default`."""
@@ -328,7 +328,7 @@ def unwrap(result, /):
     if kind is Success:
         return result._held
     if kind is Failure:
-        raise result._held.with_traceback(None)
+        raise twin(result._held)
     return _unwrap_awaited(result)
 
 
@@ -337,7 +337,7 @@ async def _unwrap_awaited(awaitable):
     if result.__class__ is Success:
         return result._held
     if result.__class__ is Failure:
-        raise result._held.with_traceback(None)
+        raise twin(result._held)
     raise TypeError(f"unwrap needs a Result or an awaitable of one, got {type(result).__name__}")
 
 

@@ -17,9 +17,6 @@ from qicore_core.attempt import do, from_async_try_catch, from_try_catch
 from qicore_core.error import ErrorCategory, QiError
 from qicore_core.result import failure, success, unwrap
 
-# Under `python -X dev` too: a test drops what it has seen enough of.
-pytestmark = pytest.mark.filterwarnings("ignore:a Failure was dropped unread:ResourceWarning")
-
 ERROR = QiError.timeout("NO_ANSWER", "no answer in 5 s")
 RESULTS: st.SearchStrategy[Any] = st.integers().map(success) | st.just(failure(ERROR))
 STOPS = pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])

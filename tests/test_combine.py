@@ -13,9 +13,6 @@ from qicore_core.combine import accumulate, collect, from_optional, partition, t
 from qicore_core.error import QiError
 from qicore_core.result import failure, success
 
-# Under `python -X dev` too: a test drops what it has seen enough of.
-pytestmark = pytest.mark.filterwarnings("ignore:a Failure was dropped unread:ResourceWarning")
-
 ERROR = QiError.not_found("GONE", "it is gone")
 ERRORS = st.sampled_from(["A", "B", "C"]).map(lambda code: QiError.internal(code, "x"))
 RESULTS: st.SearchStrategy[Any] = st.integers().map(success) | ERRORS.map(failure)

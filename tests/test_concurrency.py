@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import itertools
 import os
 import signal
@@ -596,6 +597,51 @@ def test_outside_its_block_a_portal_refuses() -> None:
     gc.collect()
 
 
+def test_a_call_under_way_as_the_portal_is_left_is_a_clear_error() -> None:
+    inside = threading.Event()
+    raised: list[str] = []
+
+    async def endless() -> None:
+        inside.set()
+        await asyncio.Event().wait()
+
+    def other(call: Portal) -> None:
+        with pytest.raises(RuntimeError) as error:
+            call(endless())
+        raised.append(str(error.value))
+
+    with blocking() as call:
+        thread = threading.Thread(target=other, args=(call,))
+        thread.start()
+        inside.wait()
+    thread.join()
+    assert raised == ["the portal was left before the call had ended"]
+
+
+def test_what_leaves_a_portal_and_what_calls_it_may_come_at_once() -> None:
+    raised: list[str] = []
+
+    def calls(call: Portal) -> None:
+        try:
+            while True:
+                assert call(double(1)) == success(2)
+        except RuntimeError as error:
+            raised.append(str(error))
+
+    for _ in range(10):
+        with blocking() as call:
+            threads = [threading.Thread(target=calls, args=(call,)) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            call(double(1))
+        for thread in threads:
+            thread.join()
+    gc.collect()
+    said = ("the portal was left before the call", "call it inside `with blocking() as call:`")
+    assert len(raised) == 30
+    assert all(text.startswith(said) for text in raised)
+
+
 def test_a_portal_may_be_entered_again() -> None:
     portal = blocking()
     for _ in range(2):
@@ -772,6 +818,16 @@ def test_run_lists_every_error_of_an_aggregate(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.splitlines()[1:] == ["  DOWN: it is down"] * 2
 
 
+def test_run_says_an_error_once_that_is_the_only_one(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main(said: str | None) -> Result[None]:
+        return failure(QiError.aggregate([DOWN], message=said))
+
+    for said, below in ((None, []), ("it did not start", ["  DOWN: it is down"])):
+        with pytest.raises(SystemExit):
+            run(main(said))
+        assert capsys.readouterr().err.splitlines()[1:] == below
+
+
 def test_a_bug_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         run(crash())
@@ -855,6 +911,78 @@ def test_a_cancelled_program_exits_with_143_as_by_sigterm() -> None:
     assert exit_.value.code == 143
 
 
+UNHEARD = """
+import os, sys
+from qicore_core.concurrency import run
+from qicore_core.error import QiError
+from qicore_core.result import failure, success
+
+async def main():
+    print("a line" * int(sys.argv[1]))
+    if sys.argv[2] == "pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+        os.write(writing, b"not stdout")
+    return failure(QiError.network("DOWN", "it is down")) if sys.argv[2] == "fails" else success()
+
+run(main())
+"""
+
+
+@pytest.mark.parametrize("buffering", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("length", ["1", "9999"], ids=["short", "long"])
+def test_a_reader_that_has_seen_enough_is_no_error(buffering: str, length: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = _program(buffering, writing, length, "ends")
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_failure_is_said_where_nobody_reads_stdout() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = _program("", writing, "1", "fails")
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (75, "error: DOWN: it is down\n")
+
+
+def test_the_broken_pipe_of_another_is_a_bug() -> None:
+    done = _program("", subprocess.DEVNULL, "1", "pipe")
+    assert done.returncode == 1
+    assert "BrokenPipeError" in done.stderr
+
+
+def _program(buffering: str, stdout: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", UNHEARD, *arguments],
+        env={**os.environ, "PYTHONUNBUFFERED": buffering},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("stdout", ["never open", "of no file", "closed"])
+def test_run_ends_where_stdout_is_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stdout: str
+) -> None:
+    async def main() -> int:
+        raise BrokenPipeError
+
+    with (tmp_path / "closed").open("w") as closed:
+        streams = {"never open": None, "of no file": io.StringIO(), "closed": closed}
+    monkeypatch.setattr(sys, "stdout", streams[stdout])
+    assert run(double(1)) == 2
+    with pytest.raises(BrokenPipeError):
+        run(main())
+
+
 def test_run_exits_by_category_where_stderr_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)  # as Python has it then
     with pytest.raises(SystemExit) as exit_:
@@ -869,3 +997,36 @@ def test_a_call_is_waited_for_in_turns_so_that_no_signal_is_slept_through(
     with blocking() as call:
         call(asyncio.sleep(0.02))
         assert call(double(1)) == success(2)
+
+
+FORKS = """
+import os, signal
+from qicore_core.concurrency import blocking
+async def one(): return 1
+class Opened:
+    async def close(self): print("closed by", "the child" if os.getpid() != parent else "me")
+async def opens():
+    from qicore_core.result import success
+    return success(Opened())
+parent = os.getpid()
+with blocking() as call:
+    from qicore_core.opening import Opening
+    call(Opening(opens))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try: call(one())
+        except RuntimeError as error: print(error, flush=True)
+        with blocking() as own: print(own(one()), flush=True)
+        raise SystemExit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), call(one()), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_portal_says_in_the_child_of_a_fork_that_its_thread_is_elsewhere() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS], capture_output=True, text=True, timeout=60
+    )
+    said = "the portal's thread is in the process that forked; enter one in this one"
+    assert done.stdout.splitlines() == [said, "1", "7 1", "closed by me"], done.stderr

@@ -125,7 +125,10 @@ def test_a_secret_file_that_is_missing_is_named_with_its_variable(tmp_path: Path
     error = error_of(APP_PASSWORD_FILE=file, APP_B_="1")
     assert [one.code for one in error.errors] == ["CONFIG_ENV_CONFLICT", "CONFIG_FILE_NOT_FOUND"]
     missing = error.errors[1]
-    assert missing.message == f"the file {file} (named by APP_PASSWORD_FILE) does not exist"
+    assert missing.message == "the file that APP_PASSWORD_FILE names does not exist"
+    assert missing.hint == (
+        "APP_PASSWORD_FILE takes the path of a file that holds the secret, not the secret"
+    )
 
 
 DOTENV = r"""
@@ -163,6 +166,13 @@ def test_a_dotenv_file_is_read(tmp_path: Path, end: str) -> None:
     assert data.explain("db").won[0].place == f"{file}:4"
 
 
+def test_a_dollar_sign_stands_for_itself_in_a_dotenv_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("A_X=$HOME/${Y}$$\nA_Y=\"$a\\$b\"\nA_Z='$c'\n", encoding="utf-8")
+    data = ConfigData.from_dotenv(file, "A").unwrap()
+    assert data.as_dict() == {"x": "$HOME/${Y}$$", "y": "$a$b", "z": "$c"}
+
+
 def test_a_dotenv_file_with_windows_line_ends_is_read(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"A_X=1\r\n\r\n# c\r\nA_Y=\"2\" # c\r\nA_Z='3'\r\n")
@@ -173,13 +183,26 @@ def test_a_dotenv_file_with_windows_line_ends_is_read(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("line", ["no sign", "1A=x", 'APP_X="open', "APP_X='a' b", "export A B=x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no sign",
+        "1A=x",
+        'APP_X="open',
+        "APP_X='a' b",
+        "export A B=x",
+        "export A",
+        "A=a\0b",
+        "A='\0'",
+    ],
+)
 def test_a_dotenv_line_that_cannot_be_read_says_where(tmp_path: Path, line: str) -> None:
     file = tmp_path / ".env"
     file.write_text(f"APP_A='\n'\n{line}\n", encoding="utf-8")
     error = ConfigData.from_dotenv(file, "APP_").unwrap_error()
     assert error.code == "CONFIG_PARSE_ERROR"
     assert error.message == f"{file}:3:1: this is no NAME=value"
+    assert error.hint == 'mend line 3: NAME=value, or NAME="..." with its closing quote'
     assert error.context["line"] == 3
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qicore_core.config import ConfigData
-from qicore_core.config.lines import json_offsets, lines, toml_offsets
+from qicore_core.config.lines import places
 
 TOML = '''# a comment with [brackets] and "quotes"
 title = "a [x] = 1 # no comment"  # a comment
@@ -48,13 +48,19 @@ last = 1.5
 '''
 
 
+def lines(text: str, format: str) -> dict[tuple[str | int, ...], int]:
+    return {
+        path: int(place.removeprefix("t:")) for path, place in places(text, format, "t").items()
+    }
+
+
 def line_of(needle: str, text: str = TOML) -> int:
     return text[: text.index(needle)].count("\n") + 1
 
 
 def test_every_key_of_a_toml_text_is_found() -> None:
     assert tomllib.loads(TOML)
-    found = lines(TOML, toml_offsets(TOML))
+    found = lines(TOML, "toml")
     assert found == {
         ("title",): 2,
         ("quoted A.key",): 3,
@@ -89,9 +95,20 @@ def test_every_key_of_a_toml_text_is_found() -> None:
     }
 
 
+def test_a_json_value_may_stand_below_its_key() -> None:
+    text = '\n{"a":\n\n {"b"\n:\n[\n1,\n2]}}'
+    assert lines(text, "json") == {
+        ("a",): 2,
+        ("a", "b"): 4,
+        ("a", "b", 0): 7,
+        ("a", "b", 1): 8,
+    }
+    assert json.loads(text)
+
+
 def test_windows_line_ends_count_once() -> None:
     text = TOML.replace("\n", "\r\n")
-    assert lines(text, toml_offsets(text)) == lines(TOML, toml_offsets(TOML))
+    assert lines(text, "toml") == lines(TOML, "toml")
 
 
 def paths(value: object, path: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
@@ -108,7 +125,7 @@ TEXTS = st.text('ab"\\{}[],:\n#=.é', max_size=4)
 DOCUMENTS = st.dictionaries(
     TEXTS,
     st.recursive(
-        st.none() | st.booleans() | st.floats(allow_nan=False) | TEXTS,
+        st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
         max_leaves=10,
     ),
@@ -121,7 +138,7 @@ def test_every_key_of_any_json_text_is_found(
     document: dict[str, Any], indent: int | None, ascii_only: bool
 ) -> None:
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
-    assert json_offsets(text).keys() == paths(document)
+    assert lines(text, "json").keys() == paths(document)
 
 
 TOML_TEXTS = st.text('ab"\\{}[],:#=.é\t', max_size=4)
@@ -152,7 +169,7 @@ def toml_of(value: object) -> str:
 def test_every_key_of_any_toml_text_is_found(document: dict[str, Any]) -> None:
     text = "\n".join(f"{json.dumps(name)} = {toml_of(one)}" for name, one in document.items())
     assert tomllib.loads(text) == document
-    assert toml_offsets(text).keys() == paths(document)
+    assert lines(text, "toml").keys() == paths(document)
 
 
 @pytest.mark.parametrize("format", ["toml", "json"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qicore_core.config import ConfigData, load
+from qicore_core.config import ConfigData, load, load_data
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ def test_each_file_is_followed_by_its_profile_if_it_has_one(folder: Path) -> Non
     (folder / "own.json").write_text('{"e": 9}', encoding="utf-8")
     loaded = load(Settings, Path("app.toml"), "own.json", profile="production")
     assert loaded.unwrap() == Settings(0, 2, 3, 3, 9)
+
+
+def test_the_sources_are_merged_without_a_schema() -> None:
+    data = load_data("app.toml", env="QT_", args=["e=5"], defaults={"a": 1}, profile="production")
+    assert data.unwrap().as_dict() == {"a": 1, "b": 2, "c": 3, "d": "4", "e": "5"}
+    said = str(data.unwrap().explain("c")).splitlines()
+    assert said == ["c = 3 from app.production.toml:1", "  shadows 2 from app.toml:2"]
+    assert load_data("no.toml").unwrap_error().code == "CONFIG_FILE_NOT_FOUND"
+    assert load_data().unwrap() == ConfigData.empty()
 
 
 def test_an_empty_profile_is_none() -> None:

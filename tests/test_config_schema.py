@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, make_dataclass
@@ -248,6 +249,8 @@ def test_a_function_may_be_a_setting() -> None:
         (Database, [1], "a section, got [1]"),
         (int, {"a": 1}, "a whole number, got a section"),
         (bytes, "x", "a bytes, got 'x'"),
+        (str, PurePosixPath("x"), "text, got PurePosixPath('x')"),
+        (int, PurePosixPath("5"), "a whole number, got PurePosixPath('5')"),
         (None, 1, "nothing, got 1"),
         (str, Secret("x"), "text, got '***'"),
         (int | Secret[Decimal], "y", "a whole number or a decimal number, got ***"),
@@ -319,6 +322,9 @@ def test_a_word_is_read_as_its_type(hint: Any, word: str, expected: object) -> N
         (Database, "[1]", "x must be a section, got '[1]' (A_X)"),
         (dict[str, int], "1", "x must be a section, got '1' (A_X)"),
         (list[list[int]], "[" * 100_000, None),
+        (dict, '{"a":' * 70 + "1" + "}" * 70, None),
+        (Database, '{"host": "x", "host": "y"}', None),
+        (dict, '{"a": NaN}', "x must be a section, got '{\"a\": NaN}' (A_X)"),
         (Literal[1, 2], "3", "x must be one of 1, 2, got '3' (A_X)"),
     ],
     ids=lambda value: repr(value)[:40],
@@ -420,6 +426,21 @@ def test_a_long_list_of_names_is_cut() -> None:
     assert hint == "it has " + ", ".join(f"field{n}" for n in range(10)) + ", ..."
 
 
+@dataclass(frozen=True)
+class Web:
+    port: int = 80
+
+
+@dataclass(frozen=True)
+class Service:
+    web: Web = Web()
+
+
+def test_one_underscore_where_two_end_a_section_is_told() -> None:
+    [error] = Configuration(Service).from_object({"web_port": 9}).unwrap_error().errors
+    assert error.hint == "did you mean web.port? in a variable two underscores end a section"
+
+
 def test_unknown_keys_can_be_let_be() -> None:
     configuration = Configuration(Database, ignore_unknown=True)
     assert configuration.from_object({"host": "x", "else": 1}).unwrap() == Database("x")
@@ -434,6 +455,101 @@ def test_a_missing_section_is_asked_for_what_it_needs() -> None:
 def test_a_schema_that_holds_itself_comes_to_an_end() -> None:
     error = refusal(Configuration(Node).from_object({}))
     assert error.code == "CONFIG_KEY_NOT_FOUND"
+
+
+@dataclass
+class Ping:
+    next: Ping | Pong | int = 0
+
+
+@dataclass
+class Pong:
+    next: Pong | Ping | int = 0
+
+
+@dataclass
+class Link:
+    own: Link | Chain | int = field(default_factory=lambda: Chain(3))
+
+
+@dataclass
+class Chain:
+    own: Chain | Link | int = field(default_factory=lambda: Link(3))
+
+
+@dataclass
+class Leaf:
+    inner: list[Leaf] | list[Twig] | int = 0
+
+
+@dataclass
+class Twig:
+    inner: list[Twig] | list[Leaf] | int = 0
+
+
+@pytest.mark.parametrize(
+    ("schema", "name", "is_list"),
+    [(Ping, "next", False), (Link, "own", False), (Leaf, "inner", True)],
+)
+def test_a_union_in_itself_takes_no_longer_for_each_level(
+    schema: type, name: str, is_list: bool
+) -> None:
+    calls = itertools.count()
+
+    def steps(depth: int) -> int:
+        value: Any = "bad"
+        for _ in range(depth):
+            value = {name: [value] if is_list else value}
+        before = next(calls)
+        sys.setprofile(lambda *_: next(calls))
+        try:
+            error = refusal(Configuration(schema).from_object(value))
+        finally:
+            sys.setprofile(None)
+        assert error.message.startswith(name)
+        return next(calls) - before
+
+    assert steps(24) < 9 * steps(8)  # three times the levels; doubled for each, 65,536 times
+
+
+def test_the_default_of_a_section_in_a_union_is_the_lowest_layer() -> None:
+    @dataclass(frozen=True)
+    class Held:
+        pool: Pool | Left | None = Pool(7, "own")
+
+    assert Configuration(Held).from_object({"pool": {"size": 9}}).unwrap().pool == Pool(9, "own")
+    assert Configuration(Held).from_object({"pool": {"left": 9}}).unwrap().pool == Left(9)
+
+
+def test_each_schema_of_a_union_has_its_own_defaults() -> None:
+    pool = Pool | None
+    strict = make_dataclass("Strict", [("needed", int), ("pool", pool, Pool(1, "strict"))])
+    loose = make_dataclass("Loose", [("pool", pool, Pool(2, "loose"))])
+    made = read_one(strict | loose, {"pool": {"size": 9}}).unwrap().x
+    assert made == loose(Pool(9, "loose"))
+
+
+def test_a_factory_is_asked_only_for_a_section_that_is_said_in_part() -> None:
+    def never() -> Any:
+        raise AssertionError("nobody needs it")
+
+    made = make_dataclass("Made", [("x", int, field(default_factory=never))])
+    assert Configuration(made).from_object({"x": 1}).unwrap() == made(1)
+
+
+def test_many_variables_are_read_in_proportion_to_their_number() -> None:
+    def steps(count: int) -> int:
+        schema = make_dataclass("Wide", [(f"k{n}", int) for n in range(count)])
+        words = {f"A_K{n}": str(n) for n in range(count)}
+        calls = itertools.count()
+        sys.setprofile(lambda *_: next(calls))
+        try:
+            assert Configuration(schema).from_environment("A", words).is_success()
+        finally:
+            sys.setprofile(None)
+        return next(calls)
+
+    assert steps(400) < 6 * steps(100)
 
 
 def test_a_generic_schema_takes_anything_where_its_parameter_stands() -> None:

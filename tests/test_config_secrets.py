@@ -138,6 +138,20 @@ def test_no_error_of_a_source_shows_a_secret(tmp_path: Path) -> None:
     assert_hidden(load(Outer, args=["api_key=hunter2", "vault=hunter2"]), "hunter2")
 
 
+@pytest.mark.parametrize("length", [1, 50_000], ids=["short", "longer than a path may be"])
+def test_a_secret_in_place_of_its_file_is_not_shown(tmp_path: Path, length: int) -> None:
+    secret = "hunter2" * length
+    read = ConfigData.from_environment("A", {"A_PASSWORD_FILE": secret})
+    assert_hidden(read, "hunter2")
+    assert "A_PASSWORD_FILE" in read.unwrap_error().message
+    folder = tmp_path / "hunter2"
+    folder.mkdir()
+    assert_hidden(ConfigData.from_environment("A", {"A_PASSWORD_FILE": str(folder)}), "hunter2")
+    file = folder / "binary"
+    file.write_bytes(b"\xff")
+    assert_hidden(ConfigData.from_environment("A", {"A_PASSWORD_FILE": str(file)}), "hunter2")
+
+
 def test_a_secret_reaches_the_program() -> None:
     data = ConfigData.from_object({"pepper": PLANTED, "password": "passw0rd"}).unwrap()
     kept = Configuration(Kept).from_data(data).unwrap()

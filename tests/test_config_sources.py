@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pytest
 
 from qicore_core import QiError, failure, success
 from qicore_core.config import ConfigData, readers
-from qicore_core.config.sources import MAX_BYTES
+from qicore_core.config.trouble import MAX_BYTES
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -42,8 +43,8 @@ def test_any_mapping_is_a_section_and_all_else_a_value() -> None:
     ("values", "message"),
     [
         ([1], "object must hold a section of keys and values, got list"),
-        ({1: 2}, "a key is text, got 1 in the top"),
-        ({"a": {None: 2}}, "a key is text, got None in a"),
+        ({1: 2}, "object: a key is text, got 1 in the top"),
+        ({"a": {None: 2}}, "object: a key is text, got None in a"),
     ],
 )
 def test_an_object_that_is_no_section_is_refused(values: Any, message: str) -> None:
@@ -57,7 +58,7 @@ def test_nesting_is_bounded() -> None:
     circle: dict[str, Any] = {}
     circle["a"] = [circle]
     error = ConfigData.from_object(circle).unwrap_error()
-    assert error.message == "a[0].a[0]... is nested deeper than 64 levels"
+    assert error.message == "object: a[0].a[0]... is nested deeper than 64 levels"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,23 @@ def test_nesting_is_bounded() -> None:
 def test_a_text_nested_too_deep_is_refused(text: str, format: str) -> None:
     error = error_of(text, format)
     assert error.code == "CONFIG_LIMIT_EXCEEDED"
-    assert "deeper than 64 levels" in error.message
+    line = 1 + text.startswith("ok")
+    assert error.message == f"app:{line} is nested deeper than 64 levels"
+
+
+def test_headers_and_keys_that_are_too_deep_together_are_refused() -> None:
+    error = error_of(f"[{'.'.join('a' * 40)}]\n{'.'.join('b' * 40)} = 1")
+    assert error.message == "app: a.a.a.a... is nested deeper than 64 levels"
+
+
+def test_a_key_that_stands_twice_very_deep_is_refused() -> None:
+    error = error_of('{"a":' * 900 + '{"b": 1, "b": 2}' + "}" * 900, "json")
+    assert error.code == "CONFIG_LIMIT_EXCEEDED"
+
+
+def test_a_byte_order_mark_is_passed_over_in_a_text_too() -> None:
+    assert ConfigData.from_string("\ufeffa = 1", "toml").unwrap().get("a") == success(1)
+    assert ConfigData.from_string('\ufeff{"a": 1}', "json").unwrap().get("a") == success(1)
 
 
 def test_many_dots_that_are_no_key_are_fine() -> None:
@@ -107,11 +124,64 @@ def test_a_text_that_cannot_be_read_says_where(
     assert error.cause is None  # a parser's error holds the whole document
 
 
-@pytest.mark.parametrize(("format", "sign"), [("toml", "a = {}"), ("json", '{{"a": {}}}')])
-def test_a_number_of_too_many_digits_is_a_parse_error(format: str, sign: str) -> None:
-    error = error_of(sign.format("9" * 5000), format)
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("# 1\na = -{}", (2, 5)),
+        ("a = ['{}',\n 0x1, +{},]", (2, 7)),
+        ('{{"a": "{}",\n"b": [-{}]}}', (2, 7)),
+    ],
+)
+def test_a_number_of_too_many_digits_says_where(text: str, place: tuple[int, int]) -> None:
+    digits = "9" * 5000
+    error = error_of(text.format(digits, digits), "json" if text.startswith("{") else "toml")
     assert error.code == "CONFIG_PARSE_ERROR"
-    assert dict(error.context) == {"file": "app"}
+    assert error.message == "app:{}:{}: this number has too many digits".format(*place)
+    assert digits not in repr(error)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_has_no_value_for_says_where(constant: str) -> None:
+    error = error_of(f'{{"NaN": 1,\n "b": {constant}}}', "json")
+    assert error.message == f"app:2:7: {constant} is no value of JSON"
+    assert ConfigData.from_string("a = nan", "toml").is_success()
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "place"),
+    [
+        ("toml", "a = 1\nb = [1,\n", "2:8: "),
+        ("toml", 'a = """x\n\n', "1:9: "),
+        ("json", '{"a": [1,\n', "1:10: "),
+        ("json", '{"a": 1\n\n', "1:8: "),
+    ],
+)
+def test_what_is_never_closed_is_reported_on_a_line_that_there_is(
+    format: str, text: str, place: str
+) -> None:
+    error = ConfigData.from_string(text, format, "app").unwrap_error()
+    assert error.message.startswith(f"app:{place}")
+
+
+def test_what_the_parser_alone_can_name_is_said_in_its_words() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        error = error_of(f"a = {'9' * 700}")
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert error.message.startswith("app:1:1: Exceeds the limit")
+
+
+@pytest.mark.parametrize("format", ["toml", "json"])
+@pytest.mark.parametrize("count", [1, 1000], ids=["once", "often"])
+def test_a_first_fault_is_named_whatever_follows_it(format: str, count: int) -> None:
+    number = "9" * 5000
+    if format == "toml":
+        error = error_of(f"a = {number}\n" + '"\\x' * count)
+    else:
+        error = error_of(f'{{"a": NaN, "b": {number}' + '"\\x' * count, "json")
+    assert error.message.startswith("app:1:")
 
 
 def test_a_json_text_that_is_no_object_is_refused() -> None:
@@ -153,11 +223,50 @@ def test_what_is_no_readable_file_is_a_failure(tmp_path: Path, name: str) -> Non
     assert error.code == "CONFIG_FILE_UNREADABLE"
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "device"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "app.toml"
+    if kind == "pipe":
+        os.mkfifo(file)  # nobody writes into it: to open it would wait for ever
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to(file if kind == "loop" else os.devnull)
+    error = ConfigData.from_file(file).unwrap_error()
+    assert error.code == "CONFIG_FILE_UNREADABLE"
+    why = "Too many levels of symbolic links" if kind == "loop" else "it is no regular file"
+    assert error.message == f"the file {file} cannot be read: {why}"
+    assert error.hint == "it must be a regular file that this program may read"
+
+
+def test_a_refused_pipe_is_closed(tmp_path: Path) -> None:
+    def next_number() -> int:
+        number = os.dup(0)
+        os.close(number)
+        return number
+
+    os.mkfifo(tmp_path / "app.toml")
+    before = next_number()
+    ConfigData.from_file(tmp_path / "app.toml").unwrap_error()
+    assert next_number() == before
+
+
 def test_a_file_that_is_not_utf8_says_where(tmp_path: Path) -> None:
     file = tmp_path / "app.toml"
-    file.write_bytes("a = 1\nb = 'é'".encode("latin-1"))
+    file.write_bytes(b"a = 1\nb = '\xc3\xa9\xe9'")
     error = ConfigData.from_file(file).unwrap_error()
-    assert error.message == f"{file}:2:6: this is not UTF-8 text"
+    assert error.message == f"{file}:2:7: this is not UTF-8 text"
+    assert error.hint == "save it as UTF-8"
+
+
+def test_every_error_says_that_it_is_of_the_configuration(tmp_path: Path) -> None:
+    for error in (
+        error_of("a ="),
+        ConfigData.from_file(tmp_path / "no.toml").unwrap_error(),
+        ConfigData.empty().validate_required("a", "b").unwrap_error(),
+    ):
+        assert error.source == "config"
+        assert {one.source for one in error.errors} <= {"config"}
 
 
 def test_size_is_bounded(tmp_path: Path) -> None:

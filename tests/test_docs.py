@@ -41,5 +41,18 @@ def test_no_example_hides_under_another_name_of_python(page: Path) -> None:
 
 @EACH_PAGE
 def test_links_to_our_files_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    links = re.findall(r"\]\(([^):\s]+)\)", page.read_text(encoding="utf-8"))
+    dead = []
+    for link in links:
+        name, _, heading = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (heading and heading not in _headings(target)):
+            dead.append(link)
+    assert dead == []
+
+
+def _headings(page: Path) -> set[str]:
+    """Give the names by which a page's headings are linked to."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in found}

@@ -333,6 +333,40 @@ class TestJourneys:
         assert json.loads(json.dumps(data, allow_nan=False)) == data
         assert QiError.from_dict(data).to_dict() == data
 
+    @pytest.mark.parametrize(
+        ("value", "ends"),
+        [
+            (list(range(1_000_000)), "..."),
+            (dict.fromkeys(map(str, range(1_000_000))), "..."),
+            ([["x"] * 3_000] * 3_000, "..."),
+            ("x" * 1_000_000, "x..."),
+        ],
+        ids=["list", "mapping", "nested", "text"],
+    )
+    def test_data_is_bounded_and_says_where_it_was_cut(self, value: object, ends: str) -> None:
+        error = QiError.internal("CODE", "said " * 9_000, value=value, cause=OSError("x" * 9_000))
+        data: Any = error.to_dict()
+        assert len(json.dumps(data)) < 100_000
+        assert len(repr(error)) < 100_000
+        cut = data["context"]["value"]
+        last = cut if isinstance(cut, str) else list(cut)[-1]
+        assert last.endswith(ends)
+        assert QiError.from_dict(data).to_dict() == data
+
+    def test_a_mapping_that_fails_appears_as_its_repr(self) -> None:
+        class Failing(dict[str, object]):
+            def keys(self) -> Any:
+                raise OSError("gone")
+
+        data: Any = QiError.internal("CODE", "said", value=Failing(a=1)).to_dict()
+        assert data["context"] == {"value": "{'a': 1}"}
+
+    def test_what_a_thousand_items_hold_is_bounded_too(self) -> None:
+        data: Any = QiError.internal("CODE", "said", value=[[["x"] * 9] * 9] * 900).to_dict()
+        assert json.dumps(data).count('"x"') < 1_000
+        assert data["context"]["value"][-1] == "..."
+        assert QiError.from_dict(data).to_dict() == data
+
     @given(errors())
     def test_pickle_and_copy_keep_equality(self, error: QiError) -> None:
         for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
@@ -570,6 +604,41 @@ class TestAggregate:
     def test_of_nothing_is_refused(self) -> None:
         with pytest.raises(ValueError, match="at least one"):
             QiError.aggregate([])
+
+    def test_however_deep_it_is_it_travels(self) -> None:
+        error = QiError.internal("DEEP", "x")
+        for n in range(400):
+            error = QiError.internal("WHY", "x", cause=error) if n % 3 == 2 else error
+            error = QiError.aggregate([QiError.internal("FLAT", "x"), error], message="two")
+        assert pickle.loads(pickle.dumps(error)) == error == copy.deepcopy(error)
+        data = error.to_dict()
+        assert QiError.from_dict(data).to_dict() == data
+        assert error.errors[0].code == "FLAT"
+
+    def test_what_fits_is_held_as_it_is(self) -> None:
+        whole = error = QiError.internal("DEEP", "x")
+        for _ in range(32):
+            error = QiError.aggregate([error], message="one")
+        for _ in range(32):
+            (error,) = error.errors
+        assert error is whole
+
+    def test_of_very_many_a_hundred_are_shown_and_all_are_held(self) -> None:
+        held = [QiError.internal("CODE", "x" * 300, blob=["y"] * 30) for _ in range(20_000)]
+        error = QiError.aggregate([QiError.aggregate(held[:50]), *held])
+        data: Any = error.to_dict()
+        assert len(json.dumps(data)) < 100_000
+        assert len(data["errors"]) == 100 - 50
+        assert len(error.errors) == 20_001
+        assert QiError.from_dict(data).to_dict() == data
+
+    @pytest.mark.parametrize("name", ["errors", "cause"])
+    def test_data_of_hostile_depth_is_refused(self, name: str) -> None:
+        data: dict[str, Any] = QiError.internal("CODE", "x").to_dict()
+        for _ in range(2_000):
+            data = {**data, name: [data] if name == "errors" else data}
+        with pytest.raises(ValueError, match="32 levels"):
+            QiError.from_dict(data)
 
     def test_goes_to_an_exception_group_and_back(self) -> None:
         held = [QiError.timeout("A", "x"), QiError.network("B", "x")]

@@ -62,7 +62,7 @@ EACH_OF_THE_PRODUCT = pytest.mark.parametrize(
 )
 
 MAX_LINES = 350
-MAX_CODE = 7_191  # held, so that it only falls; the budget is 4,000 and missed: record 0002
+MAX_CODE = 6_720  # held, so that it only falls; the budget is 4,000 and missed: record 0002
 
 
 def room_of(name: str) -> str:
@@ -155,11 +155,9 @@ def lines_of_code(name: str) -> int:
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in quiet | {tokenize.ENDMARKER}:
             held.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(TREES[name]):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and ast.get_docstring(node, clean=False) is not None:
-                held.difference_update(range(first.lineno, (first.end_lineno or 0) + 1))
+    for node in ast.walk(TREES[name]):  # a docstring, and the text below an attribute
+        if isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str):
+            held.difference_update(range(node.lineno, (node.end_lineno or 0) + 1))
     return len(held)
 
 

@@ -40,6 +40,19 @@ def test_parts_have_defaults_that_work() -> None:
     assert Parts(plugins=policy).plugins is policy
 
 
+def test_parts_are_replaced_one_by_one() -> None:
+    first = Parts(logger="a", random=lambda: 0.5)
+    second = first.replace(logger="b")
+    assert (first.logger, second.logger) == ("a", "b")
+    assert all(
+        getattr(first, name) is getattr(second, name)
+        for name in Parts.__slots__
+        if name != "logger"
+    )
+    with pytest.raises(TypeError, match="no_part"):
+        first.replace(no_part=1)
+
+
 def test_a_registry_finds_what_was_added() -> None:
     registry = Registry()
     registry.add(CACHE, "redis", print)  # type: ignore[arg-type]  # never called
@@ -57,6 +70,10 @@ def test_a_registry_refuses_what_cannot_work() -> None:
         registry.add(FORMAT, "yaml", dict)
     with pytest.raises(ValueError, match="cache/x needs a function, got int"):
         registry.add(CACHE, "x", 5)  # type: ignore[call-overload]
+    names: list[Any] = ["", None, ["x"]]
+    for name in names:
+        with pytest.raises(ValueError, match="format needs a name such as 'redis', got "):
+            registry.add(FORMAT, name, dict)
     with pytest.raises(ValueError, match="needs a Kind such as CACHE, got str"):
         registry.add("cache", "x", print)  # type: ignore[call-overload]
 

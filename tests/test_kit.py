@@ -422,6 +422,37 @@ def test_an_unsupported_law_is_expected_to_fail_strictly() -> None:
     assert not hasattr(vars(kind)["test_nothing_is_found_in_an_empty_store"], "pytestmark")
 
 
+@pytest.mark.parametrize("shrunk", [True, False])
+def test_an_example_that_breaks_a_law_is_made_small_unless_the_class_says_no(shrunk: bool) -> None:
+    seen: list[int] = []
+
+    class Small(Contract[Any]):
+        shrinks = shrunk
+        max_examples = 50
+
+        @law(n=st.integers(1000))
+        def it_is_small(self, n: int) -> None:
+            """Numbers are small."""
+            seen.append(n)
+            assert n < 1000
+
+    with pytest.raises(AssertionError):
+        Small().test_it_is_small()  # type: ignore[attr-defined]
+    assert len(set(seen)) == 1 or shrunk
+
+
+@pytest.mark.parametrize("missing", ["pytest", "hypothesis"])
+def test_without_the_extra_the_kit_says_what_to_install(missing: str) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "try: import qicore_core.conformance\n"
+        "except ModuleNotFoundError as error: print(error.name, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    said = f"the kit needs {missing}: pip install 'qicore-core[testing]'"
+    assert (done.stdout, done.stderr) == (f"{missing} {said}\n", "")
+
+
 def test_a_law_says_what_it_demands_and_is_no_test_by_name() -> None:
     with pytest.raises(TypeError, match="'quiet' needs a docstring"):
         law()(quiet)

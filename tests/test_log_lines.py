@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +21,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qicore_core import secret
 from qicore_core.error import QiError
 from qicore_core.error.foreign import ForeignError
-from qicore_core.log import LoggerFactory, LogLevel, LogRecord, encode, log_context
-from qicore_core.log.screen import Screen, may_hold_secret, safe_name
+from qicore_core.log import LoggerFactory, LogLevel, LogRecord, log_context
+from qicore_core.log import record as records
+from qicore_core.log.line import Lines
+from qicore_core.log.screen import Screen, safe_name
 from qicore_core.result import failure
-from qicore_core.secret import Secret, redact_text
+from qicore_core.secret import Secret, look, may_hold_secret
 
 PLANTED = "hunter2hunter2"
 
@@ -53,12 +55,17 @@ class Broken(dict[str, object]):
 
 
 def line(format: Any = "json", *, redact: bool = True, **said: Any) -> str:
-    """Give the line of one call."""
-    out = StringIO()
-    log = LoggerFactory.create("app", format=format, sink=out, redact=redact, clock=lambda: 0.0)
+    """Give the line of one call; as JSON to a file it goes the short way, and is the same."""
     message = said.pop("message", "said")
-    log.unwrap().error(message, **said)
-    return out.getvalue()
+    lines = []
+    for out in (StringIO(), TemporaryFile("w+", encoding="utf-8")):  # noqa: SIM115  # see below
+        log = LoggerFactory.create("app", format=format, sink=out, redact=redact, clock=lambda: 0.0)
+        with out:
+            log.unwrap().error(message, **said)
+            out.seek(0)
+            lines.append(out.read())
+    assert lines[0] == lines[1]
+    return lines[0]
 
 
 def raised(make: Callable[[], object]) -> Exception:
@@ -101,7 +108,7 @@ for _ in range(100_000):
         ({1: {"a": None}}, {"1": {"a": None}}),
         (Items(a=1), {"a": 1}),
         (circular, [1, "..."]),
-        (deep, [[[[[[[["..."]]]]]]]]),
+        (deep, json.loads("[" * 24 + '"..."' + "]" * 24)),
         (datetime(2024, 1, 2, tzinfo=UTC), "2024-01-02T00:00:00+00:00"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (Decimal("1.10"), "1.10"),
@@ -113,7 +120,7 @@ for _ in range(100_000):
         (int, "<class 'int'>"),
         (list(range(600)), [*range(500), "..."]),
         (dict.fromkeys(range(600), 0), {**dict.fromkeys(map(str, range(500)), 0), "...": "..."}),
-        ("x" * 10_001, "x" * 10_000 + "..."),
+        ("x" * 10_001, "x" * 9_997 + "..."),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -145,12 +152,11 @@ def test_reserved_names_get_a_tail_and_never_meet() -> None:
     assert len(pairs) == 4 + len(tails) == len(dict(pairs))
 
 
-def test_more_names_and_messages_than_are_kept_do_no_harm() -> None:
-    out = StringIO()
-    log = LoggerFactory.create("app", format="json", sink=out).unwrap()
+def test_more_names_and_messages_than_are_kept_do_no_harm(tmp_path: Path) -> None:
+    log = LoggerFactory.create("app", format="json", sink=tmp_path / "log").unwrap()
     for number in range(2_100):
-        log.info(f"message {number}", **{f"field_{number}": number})
-    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+        log.info(f"message {number}", ms=1.5, status="ok", **{f"field_{number}": number})
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [(each["message"], each[f"field_{number}"]) for number, each in enumerate(lines)] == [
         (f"message {number}", number) for number in range(2_100)
     ]
@@ -185,6 +191,9 @@ ERRORS = st.sampled_from(
         ForeignError("redis.TimeoutError", "slow"),
         QiError.timeout("SLOW", "too slow", password=PLANTED),
         failure(QiError.timeout("SLOW", "too slow")),
+        QiError.cache("SLOW", f"password={PLANTED}", hint=f"?token={PLANTED}"),
+        QiError.internal("LONG", "x" * 20_000, source="é\n", public_message="x", retry_after=1.0),
+        QiError.internal("LONG", "x" * 20_000, source="é\n", hint="x" * 20_000),
         ExceptionGroup("two", [ValueError(1), KeyError("x")]),
         KeyboardInterrupt(),
         "no exception",
@@ -192,23 +201,33 @@ ERRORS = st.sampled_from(
 )
 
 
+SHORT = QiError.internal("SHORT", f"password={PLANTED}", source="é\n", hint=f"pw={PLANTED}")
+LONG = QiError.internal("LONG", "x" * 5_000)
+
+
 @given(st.text(max_size=30), FIELDS, FIELDS, FIELDS, ERRORS, st.none() | st.text())
+@example("", {}, {}, {}, SHORT, None)
+@example("", {}, {}, {}, LONG, None)
+@example("", {}, {}, {"a": 1.5, "b": 2}, SHORT, "id")
 def test_the_short_way_and_the_long_way_give_one_line(
     message: str, around: Any, bound: Any, fields: Any, error: Any, correlation: str | None
 ) -> None:
-    out = StringIO()
     seen: list[LogRecord] = []
-    for sink in (out, seen):
-        made = LoggerFactory.create("app", format="json", sink=sink, clock=lambda: 1.25)
-        with log_context(correlation_id=correlation, **around):
-            log = made.unwrap().with_context(**bound)
-            for _ in range(2):  # the second time by what was kept
-                log.info(message, error, **fields)
-    assert out.getvalue() == "".join(f"{record.line}\n" for record in seen)
-    for each in out.getvalue().splitlines():
+    with TemporaryFile("w+", encoding="utf-8") as out:
+        sinks: list[Any] = [out, seen]
+        for sink in sinks:
+            made = LoggerFactory.create("app", format="json", sink=sink, clock=lambda: 1.25)
+            with log_context(correlation_id=correlation, **around):
+                log = made.unwrap().with_context(**bound)
+                for _ in range(2):  # the second time by what was kept
+                    log.info(message, error, **fields)
+        out.seek(0)
+        lines = out.read()
+    assert lines == "".join(f"{record.line}\n" for record in seen)
+    for each in lines.splitlines():
         pairs = json.loads(each, object_pairs_hook=lambda found: found)
         assert len({name for name, _ in pairs}) == len(pairs)
-    said = json.loads(out.getvalue().splitlines()[0])
+    said = json.loads(lines.splitlines()[0])
     assert {name: said[name] for name in seen[0].fields} == seen[0].fields
 
 
@@ -217,14 +236,14 @@ def test_an_interpreter_without_the_c_encoder_writes_the_same(
 ) -> None:
     data: Any = {"é": [1, None, True, 1.5, "\u2028", {}]}
     monkeypatch.setitem(sys.modules, "_json", None)
-    spec = importlib.util.spec_from_file_location(encode.__name__, encode.__file__)
+    spec = importlib.util.spec_from_file_location(records.__name__, records.__file__)
     assert spec is not None
     assert spec.loader is not None
     other = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(other)
-    assert other.quote is not encode.quote
-    assert other.to_json(data) == encode.to_json(data)
-    assert other.quote("é\n") == encode.quote("é\n")
+    assert other.quote is not records.quote
+    assert other.to_json(data) == records.to_json(data)
+    assert other.quote("é\n") == records.quote("é\n")
 
 
 # Secrets
@@ -271,6 +290,10 @@ def test_a_cut_does_not_uncover_half_a_secret() -> None:
     assert PLANTED[:6] not in line(message=text, value=text, error=ValueError(text))
 
 
+def test_a_text_is_cut_without_redaction_too() -> None:
+    assert Screen(redact=False).text("x" * 10_001) == "x" * 9_997 + "..."
+
+
 def test_redaction_can_be_turned_off_but_not_for_a_secret_or_an_error() -> None:
     shown = line(redact=False, password="pw", url="http://u:p@h", key=Secret(PLANTED))
     assert '"password":"pw","url":"http://u:p@h","key":"***"' in shown
@@ -278,9 +301,9 @@ def test_redaction_can_be_turned_off_but_not_for_a_secret_or_an_error() -> None:
 
 
 LOOKS = st.one_of(
-    st.from_regex(secret._SHAPES),
-    st.from_regex(secret._SCHEME),
-    st.from_regex(secret._NAME),
+    st.from_regex(look._KEYS.pattern),
+    st.from_regex(look._CREDENTIALS.pattern),
+    st.from_regex(look._NAME.pattern),
     st.text("abk-_:=.? @/&eyJAKI", max_size=40),
     st.text(),
 )
@@ -289,11 +312,37 @@ LOOKS = st.one_of(
 @given(st.lists(LOOKS, max_size=3).map(" ".join))
 @example("see sk_live_" + "a" * 20)
 @example("eyJ" + "a" * 8 + ".b.c")
+@example("--password x")
+@example("BEARER abcdef")
+@example("AKIA" + "A" * 16)
 def test_a_text_that_is_let_through_holds_no_secret(text: str) -> None:
     if not may_hold_secret(text):
-        assert redact_text(text) == text
-    if len(text) < 20 and text.isalnum():
-        assert redact_text(text) == text
+        assert look.mask(text) == text
+
+
+def test_a_value_that_logs_while_it_is_shown_comes_to_an_end() -> None:
+    seen: list[LogRecord] = []
+    log = LoggerFactory.create("app", sink=seen).unwrap()
+
+    class Talker(Exception):  # noqa: N818
+        def __str__(self) -> str:
+            log.info("inner", me=self, error=self)
+            return "shown"
+
+        __repr__ = __str__
+
+    log.info("outer", me=[Talker()], error=Talker())
+    log.error("a QiError", error=QiError.internal("X", "x", me=Talker()))
+    log.info(Talker())  # type: ignore[arg-type]
+    inner = [record for record in seen if record.message == "inner"]
+    assert (len(inner), len(seen)) == (4, 7)
+    assert {record.error["text"] for record in inner} == {""}
+    assert seen[2].error["text"] == seen[2].fields["me"][0]["text"] == "shown"  # type: ignore[index]
+
+
+def test_a_long_message_costs_little() -> None:
+    said = line(message="x" * 1_000_000, error=ValueError("password=" * 1_000_000), v=b"y" * 10**6)
+    assert len(said) < 31_000
 
 
 # Errors
@@ -456,7 +505,7 @@ def test_a_terminal_gets_text_and_everything_else_json() -> None:
 
 
 def test_the_fields_of_a_named_tuple_are_names() -> None:
-    account = namedtuple("account", "user password")("bob", "hunter2")
+    account = namedtuple("account", "user password")("bob", "hunter2")  # type: ignore[call-arg]
     assert Screen().value([account]) == [{"user": "bob", "password": "***"}]
 
 
@@ -468,8 +517,8 @@ def test_the_items_of_a_dict_are_pairs() -> None:
 
 def test_only_short_names_are_remembered() -> None:
     screen, long = Screen(), "k" * 2_000
-    json_format = encode.JsonFormat(screen)
+    lines = Lines(screen)
     for _ in range(2):
-        assert json_format.fields({long: 1}) == f',"{long}":1'
+        assert lines.fields({long: 1}) == f',"{long}":1'
         assert screen.value({long: 1, f"{long}_pin": 2}) == {long: 1, f"{long}_pin": "***"}
-    assert screen._names == json_format._keys == {}
+    assert (screen._names, lines._keys) == ({}, {})

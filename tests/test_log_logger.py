@@ -327,22 +327,10 @@ def test_timed_says_what_passed_through(
     assert [(record.level, record.fields["outcome"]) for record in seen] == [(level, outcome)]
 
 
-def test_timed_decorates_functions_of_both_kinds() -> None:
+def test_a_field_of_a_timing_may_have_any_name() -> None:
     log, seen = make()
-
-    @log.timed("sync", error=1)
-    def load(number: int) -> Result[int]:
-        return success(number)
-
-    @log.timed("async")
-    async def fetch() -> Result[int]:
-        await asyncio.sleep(0)
-        return failure(QiError.network("GONE", "nobody there"))
-
-    assert load(2) == success(2)
-    assert not asyncio.run(fetch())
-    assert (load.__name__, fetch.__name__) == ("load", "fetch")
-    assert [record.fields["outcome"] for record in seen] == ["ok", "failed"]
+    with log.timed("load", error=1):
+        pass
     assert seen[0].fields["error_"] == 1
 
 
@@ -464,7 +452,7 @@ import qicore_core.log as log
 loaded = set(sys.modules) - before
 print(*sorted(loaded & set("logging json re typing dataclasses enum asyncio threading".split())))
 assert "logging" not in sys.modules
-log.capture_stdlib
+log.capture_stdlib()()
 assert "logging" in sys.modules
 """
     folder = str(Path(sys.modules["qicore_core"].__path__[0]).parent)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,7 @@ from qicore_core.log import (
     logging_stats,
     reset_logging,
 )
+from qicore_core.log import output as outputs
 from qicore_core.log import sink as sinks
 
 
@@ -209,7 +214,7 @@ def test_a_lock_that_nobody_gives_back_does_not_stop_the_program(
     monkeypatch.setattr(sinks, "_PATIENCE", 0.01)
     descriptor = sinks.Descriptor(pipe[1])
     descriptor._lock.acquire()  # as a child of fork may find it
-    descriptor._left = b""
+    descriptor._late = b""
     with pytest.raises(BlockingIOError, match="another thread"):
         descriptor.write(b"line\n")
 
@@ -228,6 +233,19 @@ def test_a_sink_that_is_gone_is_counted_and_said_once(
     assert said.count("\n") == 1
 
 
+def test_a_count_that_is_locked_for_ever_is_waited_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outputs, "_PATIENCE", 0.01)
+    configure_logging(sink=boom).unwrap()
+    output = get_logger("app.locked")._output
+    thread = threading.Thread(target=output._lock.acquire)  # as a child of fork may find it
+    thread.start()
+    thread.join()
+    get_logger("app.locked").info("said")
+    assert logging_stats()["failed"] == 1
+
+
 def test_stderr_that_is_gone_fails_nobody() -> None:
     kept = os.dup(2)
     os.close(2)
@@ -237,6 +255,102 @@ def test_stderr_that_is_gone_fails_nobody() -> None:
         os.dup2(kept, 2)
         os.close(kept)
     assert logging_stats()["failed"] == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("background", [False, True])
+def test_a_stdout_that_is_full_or_closed_fails_nobody(background: bool) -> None:
+    done = run(f"""
+import os, sys
+from qicore_core.log import configure_logging, flush_logging, get_logger, logging_stats
+os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+configure_logging(sink="stdout", background={background}).unwrap()
+get_logger("app").info("full")
+flush_logging()
+os.close(1)
+get_logger("app").info("closed")
+flush_logging()
+sys.stderr.write(f"failed: {{logging_stats()['failed']}}")
+os._exit(0)
+""")
+    assert (done.returncode, done.stderr.count("LOG_WRITE_FAILED")) == (0, 1)
+    assert done.stderr.endswith("failed: 2")
+
+
+# Whoever logs, whenever
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+@pytest.mark.parametrize(
+    "options", ["", "background=1", "format='text'", "format='text', background=True"]
+)
+@pytest.mark.parametrize("sink", ["/dev/null", "/dev/full"])
+def test_a_handler_of_signals_may_log_at_any_moment(options: str, sink: str) -> None:
+    done = run(f"""
+import os, signal
+from qicore_core.log import configure_logging, flush_logging, get_logger, logging_stats
+configure_logging(sink={sink!r}, {options}).unwrap()
+log, calls = get_logger("app"), 0
+def handle(*_):
+    global calls
+    calls += 1
+    log.warn("from the handler", calls=calls)
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+said = 0
+while calls < 300:
+    log.info("said", number=said, tags=[1])
+    said += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert flush_logging(30.0) == 0
+stats = logging_stats()
+lost = stats["failed"] + stats["dropped"]
+# more than was said are lost, as what tells of those dropped is lost itself
+assert lost >= said + calls if {sink!r} == "/dev/full" else stats["failed"] == 0, stats
+""")
+    assert (done.returncode, done.stderr.count("Error:")) == (0, sink.count("full")), done.stderr
+
+
+@pytest.mark.parametrize("options", ["", "background=True", "format='text'"])
+def test_what_is_said_while_the_program_ends_is_written(options: str) -> None:
+    done = run(f"""
+import builtins, sys
+from qicore_core.log import configure_logging, get_logger
+configure_logging(sink="stdout", {options}).unwrap()
+class Dying:
+    def __del__(self, log=get_logger("app").with_context(bound=1)):
+        log.error("it ends", ValueError("x"), kind=Dying)
+held = Dying()
+circle = Dying()
+circle.itself = circle
+builtins.held = Dying()
+sys.modules["held"] = Dying()
+""")
+    assert (done.stdout.count("it ends"), done.returncode, done.stderr) == (4, 0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("options", ["", "background=True"])
+def test_a_child_of_fork_logs_whatever_other_threads_did(options: str) -> None:
+    done = run(f"""
+import os, signal, threading
+from qicore_core.log import configure_logging, flush_logging, get_logger
+configure_logging(sink="/dev/full", {options}).unwrap()
+log = get_logger("app")
+def talk():
+    while True:
+        log.info("said")
+threading.Thread(target=talk, daemon=True).start()
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        log.info("child")
+        os._exit(flush_logging())
+    assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+""")
+    assert done.returncode == 0, done.stderr
 
 
 # Foreign code
@@ -282,6 +396,33 @@ def test_a_sink_that_logs_is_not_called_for_its_own_records(background: bool) ->
     assert (seen, logging_stats()["failed"]) == (["said"], 1)
 
 
+def test_a_sink_or_format_that_ends_the_program_does_not(capfd: pytest.CaptureFixture[str]) -> None:
+    def leave(_: object) -> str:
+        raise SystemExit(3)
+
+    for options in ({"sink": leave}, {"format": leave, "sink": []}):
+        configure_logging(**options).unwrap()
+        get_logger("app").info("one")
+        get_logger("app").info("two")
+        assert logging_stats()["failed"] == 2
+    assert capfd.readouterr().err.count("LOG_WRITE_FAILED: SystemExit: '3'") == 2
+
+
+class Cancelled(BaseException):
+    """As trio's."""
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, asyncio.CancelledError, Cancelled])
+def test_ctrl_c_and_cancellation_pass_a_sink(kind: type[BaseException]) -> None:
+    def sink(_: LogRecord) -> None:
+        raise kind
+
+    configure_logging(sink=sink).unwrap()
+    with pytest.raises(kind):
+        get_logger("app").info("one")
+    assert logging_stats()["failed"] == 0
+
+
 # In the background
 
 
@@ -294,6 +435,27 @@ def test_the_background_writes_all_in_order() -> None:
     assert flush_logging() == 0
     assert [record.fields["number"] for record in seen] == list(range(1_000))
     assert logging_stats() == {"failed": 0, "dropped": 0, "waiting": 0}
+
+
+@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, KeyboardInterrupt, Cancelled])
+def test_nothing_ends_the_background(
+    kind: type[BaseException], capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    def sink(record: LogRecord) -> None:
+        if record.message == "bad":
+            raise kind
+        seen.append(record.message)
+
+    configure_logging(sink=sink, background=True).unwrap()
+    log = get_logger("app")
+    for message in ("one", "bad", "two", "bad", "three"):
+        log.info(message)
+    assert flush_logging(30.0) == 0
+    assert seen == ["one", "two", "three"]
+    assert logging_stats()["failed"] == 2
+    assert capfd.readouterr().err.count(kind.__name__) == 1
 
 
 def test_what_does_not_fit_is_dropped_counted_and_told() -> None:
@@ -362,11 +524,27 @@ def test_another_configuration_writes_first_what_waits() -> None:
     assert len(seen) == 100
 
 
+def test_a_file_that_is_replaced_is_written_and_closed_at_once(tmp_path: Path) -> None:
+    log = get_logger("app")
+    before = len(os.listdir("/dev/fd"))
+    gc.disable()  # nothing may be left to it
+    try:
+        for path in (tmp_path / "1.log", tmp_path / "2.log", tmp_path / "3.log"):
+            configure_logging(sink=path, background=True).unwrap()
+            log.info("one")
+            assert len(os.listdir("/dev/fd")) == before + 1
+        reset_logging()
+        assert len(os.listdir("/dev/fd")) == before
+        assert messages((tmp_path / "3.log").read_text()) == ["one"]
+    finally:
+        gc.enable()
+
+
 def test_a_closed_background_writes_at_once() -> None:
     from qicore_core.log.background import Background
 
     seen: list[object] = []
-    background = Background(seen.append, seen.append, 10)
+    background = Background(seen.append, 10, print)
     background.put(1)
     background.close(5.0)
     background.put(2)
@@ -381,10 +559,12 @@ def test_a_background_closed_while_it_writes_writes_at_once_after() -> None:
 
     def write(item: object) -> None:
         entered.set()
-        assert item == 2 or background._wake.wait(30)  # until it is being closed
+        if item == 1:
+            while background.waiting == 0:  # until it is being closed
+                time.sleep(0)
         seen.append(item)
 
-    background = Background(write, write, 10)
+    background = Background(write, 10, print)
     background.put(1)
     assert entered.wait(30)
     background.close(30.0)
@@ -401,12 +581,12 @@ def test_a_sink_that_hangs_does_not_hang_the_exit() -> None:
         entered.set()
         assert opened.wait(30)
 
-    background = Background(hang, hang, 10)
+    background = Background(hang, 10, print)
     background.put(1)
     assert entered.wait(30)
     background.put(2)
     background.close(0.0)
-    assert background.waiting == 1
+    assert background.waiting == 2  # the mark stands for the one that hangs
     opened.set()
 
 
@@ -456,25 +636,41 @@ def test_what_waits_in_the_parent_is_not_written_by_the_child() -> None:
     assert done.stderr == ""
 
 
-def test_a_background_that_is_gone_is_not_held_by_its_fork_hook(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    import gc
+def test_a_background_that_is_closed_ends_its_thread_and_is_held_by_nobody() -> None:
     import weakref
 
     from qicore_core.log.background import Background
 
-    hooks: list[Callable[[], object]] = []
-    monkeypatch.setattr(os, "register_at_fork", lambda after_in_child: hooks.append(after_in_child))
-    background = Background(print, print, 1)
-    background.close(0.0)
-    gone = weakref.ref(background)
-    del background
+    class Writer:
+        def write(self, _: object) -> None:
+            pass
+
+    writer = Writer()
+    background = Background(writer.write, 1, print)
+    background.put(1)
+    background.close(30.0)
+    thread = background._thread
+    assert thread is not None
+    thread.join(30.0)
+    gone = weakref.ref(writer)
+    del writer, background
     gc.collect()
     assert gone() is None
-    hooks[0]()
-    monkeypatch.delattr(os, "register_at_fork")
-    Background(print, print, 1).close(0.0)
+
+
+def test_another_process_begins_with_an_empty_queue_and_a_thread_of_its_own() -> None:
+    from qicore_core.log.background import Background
+
+    seen: list[object] = []
+    background = Background(seen.append, 10, print)
+    background._queue.put("the parent's")
+    background._process = 0  # as a child of fork finds it
+    assert background.flush(30.0) == 0
+    background._queue.put("the parent's")
+    background._process = 0
+    background.put("the child's")
+    background.close(30.0)
+    assert seen == ["the child's"]
 
 
 # What has no room

@@ -16,9 +16,6 @@ from qicore_core.error import QiError
 from qicore_core.opening import Opening, Stream
 from qicore_core.result import Result, failure, success, unwrap
 
-# Under `python -X dev` too: a test drops what it has seen enough of.
-pytestmark = pytest.mark.filterwarnings("ignore:a Failure was dropped unread:ResourceWarning")
-
 ERROR = QiError.unavailable("DOWN", "the server is down")
 CLOSED = "STREAM_CLOSED"
 

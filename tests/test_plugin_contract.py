@@ -29,6 +29,7 @@ def open_it(url, settings, parts, /):
 def qicore_register_adapters(registry):
     registry.add(PROBE, "it", open_it)
 """
+REQUIRED = ("qicore-core>=0.1,<1", "qicore_probe[fast]>=0.1 ; python_version > '3'")
 UNREADABLE = (
     "class Reply:\n"
     "    def __reduce__(self): return int, ('cannot be made again',)\n"
@@ -43,7 +44,7 @@ def _install(
     *,
     name: str = "it",
     module: str = "acme_it.plugin",
-    requires: tuple[str, ...] = ("qicore-core>=0.1,<1",),
+    requires: tuple[str, ...] = REQUIRED,
     without: tuple[str, ...] = (),
     more: dict[str, str] | None = None,
 ) -> None:
@@ -115,6 +116,19 @@ def test_plugins_that_open_nothing_keep_every_law(site: Site) -> None:
             "loading_imports_no_vendor",
             {"code": "import vendor\n" + GOOD, "more": {"vendor.py": ""}},
             "loading probe/it imports vendor",
+        ),
+        (
+            "loading_imports_no_vendor",
+            {
+                "code": "import qicore_http\n" + GOOD,
+                "requires": (*REQUIRED, "qicore-http>=0.1,<0.2"),
+            },
+            "loading probe/it imports qicore_http: import it in the function that opens",
+        ),
+        (
+            "loading_imports_no_vendor",
+            {"requires": ("qicore-core>=0.1,<1", "qicore-probe>=1 ; extra == 'all'")},
+            "opens, or require the distribution of a domain\nassert not ['qicore_probe']",
         ),
         (
             "loading_imports_no_vendor",

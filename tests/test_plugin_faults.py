@@ -144,8 +144,8 @@ FAULTS = {
     "a range that is no text": (
         REGISTERS.replace("open_bad", "opens('bad')")
         + "@hookimpl\ndef qicore_plugin_info(info): info.api = ('>=0.1', '<9')",
-        "PLUGIN_INVALID",
-        "the range in info.api must be text, got tuple",
+        "PLUGIN_INCOMPATIBLE",
+        "it is made for qicore-core ('>=0.1', '<9')",
     ),
 }
 
@@ -184,6 +184,25 @@ def test_a_broken_plugin_is_a_failure_that_names_it(
     _check(answers, expected, said)
     facts = {key: answers["bad"]["context"][key] for key in ("plugin", "distribution", "version")}
     assert facts == {"plugin": "probe/bad", "distribution": "acme-bad", "version": "1.0"}
+
+
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [
+        ("a = 1\ndef (:", "acme_bad/plugin.py:2"),
+        ("\nraise SystemExit(3)", "acme_bad/plugin.py:2"),
+        ("import acme_bad.inner", "acme_bad/inner.py:2"),
+        ("import json\njson.loads('{')", "acme_bad/plugin.py:2"),
+        (REGISTERS + "def open_bad(url, settings, parts): 1 / 0", "acme_bad/plugin.py:11"),
+    ],
+    ids=["SyntaxError", "SystemExit", "a module of its own", "another's module", "factory"],
+)
+def test_the_line_of_a_plugin_that_raised_is_named(others: Site, code: str, place: str) -> None:
+    others.install_driver("bad", code)
+    (others.folder / "acme_bad/inner.py").write_text("\nint('password=hunter2')\n", "utf-8")
+    answers = _ask(others)
+    _check(answers, answers["bad"]["code"], f" at {others.folder}/{place}")
+    assert "hunter2" not in answers["bad"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +266,7 @@ def test_a_name_that_nobody_brings_names_the_nearest(others: Site) -> None:
     answer = others.run(ASK, "godo")["godo"]
     assert answer["code"] == "PLUGIN_NOT_FOUND"
     assert answer["hint"] == "did you mean 'good'?"
+    assert others.run(ASK, "STILL")["STILL"]["hint"] == "did you mean 'still'?"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from qicore_core import hookspecs, plugins
 from qicore_core.kinds import Parts
 from qicore_core.plugins import PluginPolicy
-from qicore_core.plugins.index import metadata_of, normal
+from qicore_core.plugins.index import metadata_of, named, normal
 from qicore_core.plugins.version import fits, range_in
 from qicore_core.result import success
 
@@ -86,6 +87,53 @@ def test_what_cannot_be_read_is_passed_over(site: Site) -> None:
     assert metadata_of(odd, "Requires-Dist") == []
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in the file system")
+@pytest.mark.parametrize("file", ["entry_points.txt", "METADATA"])
+@pytest.mark.parametrize("what", ["pipe", "device", "folder", "nobody reads"])
+def test_a_file_that_is_none_is_passed_over_at_once(site: Site, file: str, what: str) -> None:
+    info = site.install("acme-odd", points={"qicore.cache": {"x1": "acme"}})
+    odd = info / file
+    odd.unlink()
+    if what == "pipe":
+        os.mkfifo(odd)
+    elif what == "folder":
+        odd.mkdir()
+    else:
+        odd.symlink_to("/dev/zero" if what == "device" else odd)
+    program = (
+        "import json, sys; from qicore_core import plugins; found = plugins.index(); "
+        "print(json.dumps([[one.label, plugins.misfit(one)] for one in found if one.name == 'x1']))"
+    )
+    assert site.run(program) == ([["cache/x1", ""]] if file == "METADATA" else [])
+    alone = (  # so that importlib is asked too
+        "import sys, sysconfig, qicore_core.plugins; stdlib = sysconfig.get_path('stdlib'); "
+        "sys.path[:] = [sys.argv[1], stdlib, f'{stdlib}/lib-dynload']; "
+    )
+    assert site.run(alone + program, str(site.folder)) == (
+        [["cache/x1", ""]] if file == "METADATA" else []
+    )
+
+
+def test_no_more_of_a_file_is_read_than_there_may_be(site: Site) -> None:
+    info = site.install("acme-odd", points={"qicore.cache": {"x1": "acme"}})
+    with (info / "entry_points.txt").open("a") as file:
+        file.write("#\n" * 1_000_000 + "x2 = acme\n")
+    assert _labels() == {"cache/x1=acme": "acme-odd 1.0"}
+
+
+def test_a_name_is_found_without_looking_through_all(site: Site) -> None:
+    names = [f"n{number}" for number in range(20_000)]
+    site.install("acme-many", points={"qicore.cache": dict.fromkeys(["n", *names], "acme")})
+    site.install("acme-two", points={"qicore.cache": {"n1": "acme"}, "qicore.cachen": {"n1": "a"}})
+    found = [one.distribution for one in named("cache", "n1")]
+    assert (found, named("cache", "n1x"), len(named("cache", "n"))) == (
+        ["acme-many", "acme-two"],
+        (),
+        1,
+    )
+    assert all(len(named("cache", name)) == 1 for name in names if name != "n1")
+
+
 def test_of_two_copies_the_first_on_the_path_counts(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +164,7 @@ def test_importlib_is_asked_where_the_pass_finds_nothing(
         made.writestr("acme_zip-1.5.dist-info/entry_points.txt", "[qicore.cache]\nx1 = acme_zipped")
         made.writestr("other-1.0.dist-info/METADATA", "Name: other\nVersion: 1.0\n\n")
         made.writestr("acme_zipped.py", "")
+        made.writestr("bad-1.0.dist-info/entry_points.txt", b"[qicore.cache]\nx2 = \xff")
     (tmp_path / "a file").write_text("")
     monkeypatch.setattr(
         sys, "path", [str(archive), str(tmp_path / "none"), str(tmp_path / "a file")]
@@ -217,7 +266,6 @@ def test_a_policy_judges_by_the_name_of_the_distribution() -> None:
     assert PluginPolicy(deny=["*"]).refusal("any") == "denied"
     assert PluginPolicy().refusal("any") is None
     assert repr(policy) == "PluginPolicy(allow=['both', 'good-one'], deny=['both'], prefer={})"
-    assert policy.settle([]) == []
 
 
 def test_the_environment_replaces_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,10 +324,7 @@ def test_what_this_project_brings_has_its_pip_line(
     unnamed = plugins.choose("cache").unwrap_error()
     near = plugins.find("cache", "memroy").unwrap_error()
     plugins.reset()
-    assert (named.hint, unnamed.hint) == (
-        "pip install qicore-cache",
-        "install one, such as: pip install qicore-cache",
-    )
+    assert (named.hint, unnamed.hint) == ("pip install qicore-cache", "pip install qicore-cache")
     assert near.hint == "did you mean 'memory'?"
 
 
@@ -318,13 +363,13 @@ def test_a_loaded_plugin_says_what_it_is(site: Site) -> None:
     assert plugins.find("probe", "still").unwrap().is_builtin
 
 
-def test_a_range_that_is_no_text_is_invalid(site: Site) -> None:
+def test_a_range_that_is_no_text_holds_no_version(site: Site) -> None:
     site.install_domain()
     about = "from qicore_core.hookspecs import hookimpl\n@hookimpl\n"
     site.install_driver("bad", f"{about}def qicore_plugin_info(info): info.api = ('>=0.1', '<9')")
     error = plugins.load("probe", "bad").unwrap_error()
-    assert error.code == "PLUGIN_INVALID"
-    assert "the range in info.api must be text, got tuple" in error.message
+    assert error.code == "PLUGIN_INCOMPATIBLE"
+    assert "it is made for qicore-core ('>=0.1', '<9'), and this is" in error.message
 
 
 @pytest.mark.parametrize("module", ["acme:main", "", "acme-bad", "a..b"])
@@ -430,6 +475,13 @@ def test_a_factory_that_breaks_its_word_is_a_failure(site: Site, factory: str, c
     assert error.cause is None or error.cause.__traceback__ is None
 
 
+def test_the_line_that_cannot_be_read_is_named(site: Site) -> None:
+    site.install_domain()
+    site.install_driver("it", "a = 1\ndef (:")
+    said = plugins.load("probe", "it").unwrap_error().message
+    assert said.endswith(f"importing it raised SyntaxError at {site.folder}/acme_it/plugin.py:2")
+
+
 def test_a_driver_of_another_kind_is_invalid(site: Site) -> None:
     import asyncio
 
@@ -447,6 +499,44 @@ def test_a_driver_of_another_kind_is_invalid(site: Site) -> None:
 def test_the_parts_carry_the_policy_to_every_door(site: Site) -> None:
     refused = _open(site, "opens('it')", plugins=PluginPolicy(deny=["acme-it"]))
     assert refused.unwrap_error().code == "PLUGIN_BLOCKED"
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("sql", "write it as sqlite:///app.db; installed: sqlite"),
+        ("probe", "write it as name:; installed: still"),
+        ("other", "write it as name:; installed: none"),
+    ],
+)
+def test_a_url_without_a_scheme_says_how_it_is_written(site: Site, kind: str, hint: str) -> None:
+    import asyncio
+
+    from qicore_core.kinds import Kind
+
+    site.install_domain()
+    own: Kind[Any, Any] = Kind(kind, print)  # type: ignore[arg-type]  # never opened
+
+    async def opened() -> Any:
+        return await plugins.open_port(own, "app.db", "app.db", {}, Parts())
+
+    error = asyncio.run(opened()).unwrap_error()
+    assert error.code == "PLUGIN_NOT_FOUND"
+    assert error.message == f"the {kind} URL 'app.db' has no scheme, which names the driver"
+    assert error.hint == hint
+
+
+def test_a_setting_that_there_is_not_names_the_nearest_or_all() -> None:
+    known = ["namespace", "max_bytes"]
+    near = plugins.no_setting("cache", "Namespce", known, "CACHE_SETTINGS_INVALID")
+    assert (near.code, near.source) == ("CACHE_SETTINGS_INVALID", "cache")
+    assert near.message == "there is no cache setting 'Namespce'"
+    assert near.hint == "did you mean namespace?"
+    assert near.context["setting"] == "Namespce"
+    far = plugins.no_setting("cache", "colour", known, "CACHE_SETTINGS_INVALID")
+    assert far.hint == "there are namespace, max_bytes"
+    none = plugins.no_setting("llm", "colour", (), "LLM_SETTINGS_INVALID")
+    assert none.hint == "there are none"
 
 
 # Plugins of hooks, and pluggy

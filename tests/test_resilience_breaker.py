@@ -428,5 +428,6 @@ def test_a_failure_that_is_not_counted_passes_through_a_policy() -> None:
     calls = Policy(breaker=CircuitBreakerConfig(failure_threshold=1)).attach("shop")
     for _ in range(3):
         assert calls.call(lambda: failure(CALLERS_FAULT)).unwrap_error() is CALLERS_FAULT
-    assert calls.breaker is not None
-    assert calls.breaker.state is CLOSED
+    breaker = calls.breaker_of()
+    assert breaker is not None
+    assert breaker.state is CLOSED

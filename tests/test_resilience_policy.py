@@ -35,6 +35,9 @@ from qicore_core.resilience.call import finish
 from qicore_core.result import Failure, Result, failure, success
 from qicore_core.testing import FakeClock, recorded
 
+# Under `python -X dev` too: some calls are made for what they do to the circuit alone.
+pytestmark = pytest.mark.filterwarnings("ignore:a Failure was dropped unread:ResourceWarning")
+
 DOWN = QiError.network("DOWN", "no route to the host")
 WRONG = QiError.validation("WRONG", "it is wrong")
 BREAKER = CircuitBreakerConfig(failure_threshold=1)
@@ -185,8 +188,9 @@ def test_a_call_that_hangs_is_cut_short_and_counts_as_a_failure() -> None:
     error = ask("run", calls, Service(clock, takes=60.0)).unwrap_error()
     assert (error.code, clock.monotonic()) == ("DEADLINE_EXCEEDED", 2.0)
     assert dict(error.context) == {"attempts": 1, "elapsed": 2.0}
-    assert calls.breaker is not None
-    assert calls.breaker.state == "OPEN"
+    breaker = calls.breaker_of()
+    assert breaker is not None
+    assert breaker.state == "OPEN"
 
 
 def test_the_deadline_tells_what_failed_before() -> None:
@@ -256,8 +260,9 @@ def test_an_attempt_that_hangs_is_tried_again() -> None:
     assert error.hint
     assert error.context["attempts"] == 2
     assert clock.monotonic() == 2.05
-    assert calls.breaker is not None
-    assert calls.breaker.state == "OPEN"
+    breaker = calls.breaker_of()
+    assert breaker is not None
+    assert breaker.state == "OPEN"
 
 
 @pytest.mark.parametrize("parts", [{"timeout": 5.0}, {"attempt_timeout": 5.0}])
@@ -351,13 +356,13 @@ def test_each_key_has_state_of_its_own() -> None:
     calls = attach(clock, breaker=BREAKER)
     ask("call", calls, Service(clock, DOWN), key="a")
     assert ask("call", calls, Service(clock), key="a").unwrap_error().context["key"] == "a"
-    assert ask("call", calls.for_key("a"), Service(clock)).unwrap_error().code == "CIRCUIT_OPEN"
+    assert ask("call", calls, Service(clock), key="a").unwrap_error().code == "CIRCUIT_OPEN"
     assert ask("call", calls, Service(clock), key="b")
     assert ask("call", calls, Service(clock))
-    breakers = [calls.for_key("a").breaker, calls.for_key("b").breaker, calls.breaker]
+    breakers = [calls.breaker_of("a"), calls.breaker_of("b"), calls.breaker_of()]
     assert [breaker and breaker.state for breaker in breakers] == ["OPEN", "CLOSED", "CLOSED"]
-    assert repr(calls.for_key("a")).startswith("<Runner shop 'a' Policy(breaker=")
-    assert (calls.name, attach(clock).breaker) == ("shop", None)
+    assert repr(calls).startswith("<Runner shop Policy(breaker=")
+    assert (calls.name, attach(clock).breaker_of()) == ("shop", None)
 
 
 def test_keys_are_bounded_and_those_in_use_stay() -> None:
@@ -370,14 +375,14 @@ def test_keys_are_bounded_and_those_in_use_stay() -> None:
     ask("call", calls, Service(clock), key="e")  # so c goes
     assert ask("call", calls, Service(clock), key="b").unwrap_error().code == "CIRCUIT_OPEN"
     assert ask("call", calls, Service(clock), key="c")
-    assert len(calls._states._known) == 3
+    assert len(calls._known) == 3
 
 
 def test_the_policy_of_a_call_shares_what_is_equal_and_owns_the_rest() -> None:
     clock = FakeClock()
     policy = Policy(retry=2, breaker=BREAKER, bulkhead=1, rate=Rate(9))
     calls = policy.attach("shop", clock=clock)
-    root, find = calls._states.root, calls._states.find
+    root, find = calls._root, calls.find
     patient = find(None, policy.replace(timeout=9.0))
     for part in ("budget", "breaker", "bulkhead", "limiter"):
         assert getattr(patient, part) is getattr(root, part)
@@ -410,15 +415,15 @@ def test_an_instance_is_shared_by_all_that_it_is_attached_to() -> None:
     breaker, bulkhead = CircuitBreaker(BREAKER, clock=clock), Bulkhead(1)
     limiter = RateLimiter(Rate(1), clock=clock)
     policy = Policy(breaker=breaker, bulkhead=bulkhead, rate=limiter)
-    for calls in (policy.attach("a"), policy.attach("b").for_key("c")):
-        state = calls._states.find(calls._key, None)
+    for calls, key in ((policy.attach("a"), None), (policy.attach("b"), "c")):
+        state = calls.find(key, None)
         assert (state.breaker, state.bulkhead, state.limiter) == (breaker, bulkhead, limiter)
 
 
 def test_the_first_to_make_a_key_wins() -> None:
-    states = Policy(breaker=BREAKER).attach("shop")._states
-    first = states.find("a", None)
-    assert states._make(("a", None)) is first
+    calls = Policy(breaker=BREAKER).attach("shop")
+    first = calls.find("a", None)
+    assert calls._make("a", None) is first
 
 
 # events
@@ -499,12 +504,14 @@ def test_a_decorated_function_is_called_by_the_policy() -> None:
     clock = FakeClock()
     service = Service(clock, DOWN, DOWN)
 
-    @attach(clock, retry=2)
+    policy = Policy(retry=RetryPolicy(2, base=0.0))
+
+    @policy
     def load(a: int, *, b: int) -> Result[Any]:
         """Load it."""
         return service.ask(a, b)
 
-    @attach(clock, retry=2)
+    @policy
     async def load_async(a: int, *, b: int) -> Result[Any]:
         return await service.ask_async(a, b)
 
@@ -540,6 +547,20 @@ def test_a_name_is_said_once() -> None:
     assert error.message == "load was not done by its deadline"
 
 
+def test_a_failure_that_a_policy_passes_on_is_told_if_nobody_looks() -> None:
+    code = """if True:
+        from qicore_core import Policy, QiError, failure
+        @Policy(retry=1)
+        def load():
+            return failure(QiError.network("DOWN", "no route to the host"))
+        def main():
+            load()
+        main()"""
+    child = [sys.executable, "-X", "dev", "-c", code]
+    said = subprocess.run(child, capture_output=True, text=True, check=True, timeout=60).stderr
+    assert "a Failure was dropped unread: QiError.network('DOWN'" in said
+
+
 def test_what_yields_cannot_be_decorated() -> None:
     def numbers() -> Any:
         yield 1
@@ -560,10 +581,30 @@ def test_a_policy_is_a_value() -> None:
     assert policy == Policy(retry=RetryPolicy(3), timeout=5.0)
     assert hash(policy) == hash(Policy(retry=RetryPolicy(3), timeout=5.0))
     assert policy.replace(timeout=None) == Policy(retry=3)
-    assert repr(policy) == "Policy(retry=RetryPolicy(max_attempts=3), timeout=5.0)"
+    assert repr(policy) == "Policy(retry=RetryPolicy(), timeout=5.0)"
     assert pickle.loads(pickle.dumps(policy)) == policy
     with pytest.raises(AttributeError, match="replace"):
         policy.timeout = 3.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"retry": 1.5}, "retry takes RetryPolicy or int, got 1.5"),
+        ({"retry": True}, "retry takes RetryPolicy or int, got True"),
+        ({"breaker": 5}, "breaker takes CircuitBreakerConfig or CircuitBreaker, got 5"),
+        ({"timeout": "5"}, "timeout takes float or int, got '5'"),
+        ({"attempt_timeout": True}, "attempt_timeout takes float or int, got True"),
+        ({"bulkhead": 1.5}, "bulkhead takes int or Bulkhead, got 1.5"),
+        ({"rate": 10.5}, "rate takes Rate or RateLimiter, got 10.5"),
+    ],
+    ids=str,
+)
+def test_what_is_no_part_of_a_policy_is_refused_at_once(given: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(said)):
+        Policy(**given)
+    with pytest.raises(TypeError, match=re.escape(said)):
+        Policy().replace(**given)
 
 
 @pytest.mark.parametrize(
@@ -574,6 +615,13 @@ def test_a_policy_is_a_value() -> None:
         (lambda: Policy(bulkhead=0), "bulkhead"),
         (lambda: Policy(retry=0), "retry=None"),
         (lambda: Policy().attach("shop", max_keys=0), "max_keys"),
+        (lambda: Policy(timeout=10**400), "timeout is .*got a number of 1329 bits"),
+        (lambda: Policy(attempt_timeout=10**400), "attempt_timeout"),
+        (lambda: RetryPolicy(base=0.0, cap=10**400), "cap"),
+        (lambda: Rate(10**400), "per_second"),
+        (lambda: Bulkhead(1, max_wait=10**400), "max_wait"),
+        (lambda: CircuitBreakerConfig(timeout_seconds=10**400), "timeout_seconds"),
+        (lambda: Policy().attach("x").call(success, timeout=10**400), "a number of 1329 bits"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_by_name(
@@ -601,10 +649,13 @@ def test_the_page_tells_every_default(make: Callable[..., object]) -> None:
     page = Path(__file__).parents[1].joinpath("docs/howto/resilience.md").read_text("utf-8")
     rows = [line.split("|")[2:4] for line in page.splitlines() if line.startswith("|")]
     told = {name: default for names, default in rows for name in re.findall(r"`(\w+)`", names)}
-    for name, parameter in inspect.signature(make).parameters.items():
-        if isinstance(parameter.default, int | float):
-            assert re.search(rf"\b{parameter.default:g}\b", told[name]), name
-        elif name not in ("self", "name", "clock", "random", "per_second"):
+    usual: dict[str, object] = getattr(make, "_usual", None) or {
+        name: parameter.default for name, parameter in inspect.signature(make).parameters.items()
+    }
+    for name, default in usual.items():
+        if isinstance(default, int | float):
+            assert re.search(rf"\b{default:g}\b", told[name]), name
+        elif name not in ("self", "name", "clock", "random"):
             assert name in told
 
 
@@ -638,5 +689,9 @@ def _typed(calls: Runner, fetch: Callable[[int], Awaitable[Result[str]]]) -> Non
 
 
 def test_a_key_with_a_secret_in_it_is_shown_without() -> None:
-    runner = Policy().attach("http").for_key("https://bob:hunter2@host")
-    assert "hunter2" not in repr(runner)
+    calls = Policy(breaker=BREAKER).attach("http")
+    key = "https://bob:hunter2@host"
+    for _ in range(2):
+        refused = calls.call(lambda: failure(DOWN), key=key)
+    assert refused.unwrap_error().code == "CIRCUIT_OPEN"
+    assert "hunter2" not in repr(refused)

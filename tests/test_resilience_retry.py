@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qicore_core.error import ErrorCategory, QiError
 from qicore_core.resilience import CircuitBreakerConfig, Policy, RetryBudget, RetryPolicy
-from qicore_core.resilience.tokens import TokenBucket
+from qicore_core.resilience.limits import TokenBucket
 from qicore_core.result import Result, failure, success
 from qicore_core.testing import FakeClock
 
@@ -203,5 +203,8 @@ def test_settings_are_values() -> None:
         del policy.cap
     with pytest.raises(ValueError, match="cap"):
         policy.replace(cap=0.0)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="takes max_attempts, base, cap, budget; got"):
         policy.replace(caps=5.0)
+    for make in (lambda: RetryPolicy(1, 2.0, 3.0, None, 5), lambda: RetryPolicy(1, max_attempts=1)):  # type: ignore[call-arg, misc]
+        with pytest.raises(TypeError, match="takes max_attempts"):
+            make()

@@ -17,12 +17,15 @@ from qicore_core.error import QiError
 from qicore_core.events import CallEvent
 from qicore_core.kinds import Kind, Parts
 from qicore_core.plugins import PluginPolicy
+from qicore_core.resilience import Deadline
 from qicore_core.result import Failure, Success, failure, success
 from qicore_core.runtime import Runtime
 from qicore_core.secret import Secret
 from qicore_core.testing import recorded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Site
 
 PROBE: Kind[Any, Any] = Kind("probe", print)  # type: ignore[arg-type]  # a token with the name
@@ -93,7 +96,7 @@ def test_sections_are_opened_by_kind_and_name_and_closed(domain: Site) -> None:
 
     async def main() -> list[Any]:
         plugins = PluginPolicy(deny=["acme-slow"])
-        async with _open(values, plugins=PluginPolicy()) as runtime:
+        async with _open(values, parts=Parts(plugins=PluginPolicy())) as runtime:
             main, audit = runtime.get(PROBE, "main"), runtime.get(PROBE, "audit")
             third = runtime.get(PROBE, "third")
             assert (main.settings, audit.name, third.name) == ({"size": 5}, "still", "default")
@@ -101,7 +104,7 @@ def test_sections_are_opened_by_kind_and_name_and_closed(domain: Site) -> None:
                 LookupError, match=r"has no probe; it has probe\.audit, probe\.main"
             ):
                 runtime.get(PROBE)
-        refused = await _open(values, plugins=plugins)
+        refused = await _open(values, parts=Parts(plugins=plugins))
         assert refused.unwrap_error().code == "PLUGIN_BLOCKED"
         return [main, audit, third]
 
@@ -142,6 +145,64 @@ def test_what_does_not_open_is_named(domain: Site, section: object, code: str) -
     error = asyncio.run(main()).unwrap_error()
     assert error.code == code
     assert error.context.get("component", "probe") == "probe"
+
+
+def test_the_message_has_the_section_and_the_line_at_fault(domain: Site, tmp_path: Path) -> None:
+    """Whoever prints it, `run` or a server, says which of two sections does not open, and where."""
+    file = tmp_path / "app.toml"
+    lines = ["[probe.users]", 'url = "slow:1"', "", "[probe.pages]", 'url = "no-such:"', "size = 5"]
+    file.write_text("\n".join(lines), "utf-8")
+
+    def error_of() -> QiError:
+        async def main() -> Any:
+            return await Runtime.open(ConfigData.from_file(file).unwrap())
+
+        return asyncio.run(main()).unwrap_error()  # type: ignore[no-any-return]
+
+    missing = error_of()
+    assert missing.message.startswith(f"[probe.pages] ({file}:4): there is no probe plugin")
+    assert missing.hint == "install a distribution that brings it (entry point group qicore.probe)"
+    refuses = "failure(QiError.configuration('X_INVALID', 'size is wrong', setting='size'))"
+    strict = SLOW.replace('"slow"', '"strict"').replace("success(Slow(name, settings))", refuses)
+    domain.install_driver("strict", strict)
+    file.write_text("\n".join(lines).replace("no-such:", "strict:"), "utf-8")
+    wrong = error_of()
+    assert wrong.message == f"[probe.pages] ({file}:6): size is wrong"
+    assert (wrong.context["component"], wrong.context["at"]) == ("probe.pages", f"{file}:6")
+
+
+def test_a_section_that_is_passed_over_is_named_where_its_kind_is_missed(domain: Site) -> None:
+    async def main() -> None:
+        values = {"prob": {"url": "slow:x"}, "app": {"a": 1}, "qicore": {"plugins": {}}, "debug": 1}
+        async with _open(values) as runtime:
+            assert runtime.passed_over == ("prob", "app")
+            with pytest.raises(LookupError, match=r"add a section \[probe\]; is \[prob\] it\?$"):
+                runtime.get(PROBE)
+
+    asyncio.run(main())
+
+
+def test_the_components_are_named_in_the_order_of_opening(domain: Site) -> None:
+    async def main() -> None:
+        async with _open({"probe": {"url": "slow:x"}}) as runtime:
+            await runtime.add("mine", Component([], "mine"))
+            assert runtime.components == ("probe", "mine")
+        assert Runtime.of(cache=1, sql={"main": 2}).components == ("cache", "sql.main")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (ConfigData.from_object({}), "got Success: unwrap it"),
+        ({}, "got dict: ConfigData.from_object makes one"),
+    ],
+    ids=["a Result", "a dict"],
+)
+def test_what_is_no_configuration_is_refused_at_once(data: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=f"Runtime.open takes a ConfigData, {said}"):
+        Runtime.open(data)
 
 
 def test_one_that_does_not_open_closes_what_was_opened(domain: Site) -> None:
@@ -208,8 +269,8 @@ def test_a_key_named_as_an_extension_of_the_core_is_the_programs_own(site: Site)
 
 def test_only_the_driver_of_the_url_is_needed(domain: Site) -> None:
     async def main() -> None:
-        plugins = PluginPolicy(allow=["acme-slow"])
-        async with _open({"probe": {"url": "slow:x"}}, plugins=plugins) as runtime:
+        parts = Parts(plugins=PluginPolicy(allow=["acme-slow"]))
+        async with _open({"probe": {"url": "slow:x"}}, parts=parts) as runtime:
             assert runtime.get(PROBE).name == "x"
 
     asyncio.run(main())
@@ -238,6 +299,7 @@ def test_parts_reach_the_factory(domain: Site) -> None:
             handed: Any = _log()[0]
             assert (handed.logger, handed.random()) == ("a logger", 0.5)
             assert handed.plugins is not None
+        assert parts.plugins is None  # the caller's stay as they are
 
     asyncio.run(main())
 
@@ -552,3 +614,205 @@ def test_who_asks_for_health_can_be_cancelled() -> None:
 
     with pytest.raises(TimeoutError):
         asyncio.run(main())
+
+
+# What takes too long, and what swallows its cancellation
+
+
+async def _stubborn(released: asyncio.Event) -> None:
+    """Wait as a retry loop does that catches too much."""
+    while not released.is_set():
+        try:
+            await released.wait()
+        except asyncio.CancelledError:
+            continue
+
+
+def test_what_swallows_its_cancellation_is_left_on_closing_and_asked_no_longer() -> None:
+    log: list[str] = []
+
+    async def main() -> None:
+        released = asyncio.Event()
+        runtime = (await Runtime.open(ConfigData.empty(), close_timeout=0.05)).unwrap()
+
+        class Stubborn(Component):
+            async def health(self) -> None:
+                await _stubborn(released)
+
+        await runtime.add("good", Component(log, "good"))
+        await runtime.add("bad", Stubborn(log, "bad", lambda: _stubborn(released)))
+        async with asyncio.timeout(20):
+            (health,) = await runtime.health(timeout=0.05)
+            closed = await runtime.close()
+        released.set()
+        assert health.error is not None
+        assert (health.error.code, closed.unwrap_error().code) == (
+            "HEALTH_TIMEOUT",
+            "RUNTIME_CLOSE_TIMEOUT",
+        )
+
+    asyncio.run(main())
+    assert log[2:] == ["leave bad", "leave good"]
+
+
+def test_what_obeys_its_cancellation_late_is_no_bug_and_what_it_raises_then_is() -> None:
+    async def cleans_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise KeyError("in its cleaning up")
+
+    async def main() -> None:
+        runtime = (await Runtime.open(ConfigData.empty(), close_timeout=0.05)).unwrap()
+        await runtime.add("bad", Component([], "bad", cleans_up))
+        await runtime.close()
+
+    with pytest.raises(KeyError, match="cleaning up"):
+        asyncio.run(main())
+
+
+def test_a_cancelled_closing_cancels_waits_and_closes_the_rest() -> None:
+    log: list[str] = []
+
+    async def main() -> None:
+        reached = asyncio.Event()
+
+        async def waits() -> None:
+            reached.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                log.append("cleaned up")
+
+        runtime = (await Runtime.open(ConfigData.empty())).unwrap()
+        await runtime.add("first", Component(log, "first"))
+        await runtime.add("second", Component(log, "second", waits))
+        closing = asyncio.ensure_future(runtime.close())
+        await reached.wait()
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+
+    asyncio.run(main())
+    assert log[2:] == ["leave second", "cleaned up", "leave first"]
+
+
+@pytest.mark.parametrize("by", ["open_timeout", "deadline"])
+def test_a_section_that_does_not_open_in_time_is_named_and_the_rest_is_closed(
+    domain: Site, by: str
+) -> None:
+    async def main() -> Any:
+        released = asyncio.Event()
+
+        async def gate(_: float) -> None:
+            await _stubborn(released)
+
+        values = {"probe": {"a": {"url": "slow:a"}, "b": {"url": "slow:b", "gate": gate}}}
+        options = {"open_timeout": 0.05 if by == "open_timeout" else None}
+        async with asyncio.timeout(20):
+            if by == "deadline":
+                with Deadline.after(0.05):
+                    opened = await _open(values, **options)
+            else:
+                opened = await _open(values, **options)
+        released.set()
+        return opened
+
+    error = asyncio.run(main()).unwrap_error()
+    assert (error.code, error.context["component"]) == ("RUNTIME_OPEN_TIMEOUT", "probe.b")
+    assert error.message.startswith("[probe.b] (")
+    assert "closed a" in _log()
+
+
+def test_a_listener_of_a_plugin_hears_what_fails_on_closing(site: Site) -> None:
+    code = """
+        seen = []
+
+        @hookimpl
+        def qicore_observe(listen): listen(seen.append)
+        """
+    _hooks(site, "hears", code)
+
+    async def fails() -> Any:
+        return failure(QiError.network("CLOSE_FAILED", "no"))
+
+    async def main() -> None:
+        async with Runtime.open(ConfigData.empty()) as runtime:
+            await runtime.add("bad", Component([], "bad", fails))
+
+    asyncio.run(main())
+    import acme_hears  # type: ignore[import-not-found]  # installed above
+
+    assert [(one.operation, one.error.code) for one in acme_hears.seen] == [
+        ("close", "CLOSE_FAILED")
+    ]
+
+
+# What a driver or a component of one's own does, and when it is hit
+HIT = """
+import asyncio, os, signal, sys
+from qicore_core.config import ConfigData
+from qicore_core.runtime import Runtime
+hit = lambda: os.kill(os.getpid(), signal.SIGTERM)
+
+class Component:
+    def __init__(self, name): self.name = name
+    async def __aenter__(self): return self
+    async def __aexit__(self, *_):
+        if self.name in sys.argv[1]: hit()
+        await asyncio.sleep(0.01)
+        print("left", self.name, flush=True)
+
+async def main():
+    async with Runtime.open(ConfigData.empty()) as runtime:
+        await runtime.add("first", Component("first"))
+        await runtime.add("second", Component("second"))
+        if "block" in sys.argv[1]:
+            hit()
+            await asyncio.sleep(30)
+
+try:
+    asyncio.run(main())
+except asyncio.CancelledError:
+    print("cancelled", signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+
+
+@pytest.mark.parametrize("hit", ["second", "block second"])
+def test_sigterm_while_closing_closes_the_rest_too(hit: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HIT, hit], capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout.splitlines() == ["left first", "cancelled True"], done.stderr
+
+
+def test_sigterm_while_opening_closes_what_was_opened(domain: Site) -> None:
+    async def main() -> None:
+        async def gate(_: float) -> None:
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()
+
+        values = {"a": {"url": "slow:a"}, "b": {"url": "slow:b", "gate": gate}}
+        async with _open({"probe": values}):
+            raise AssertionError("it opened")
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(main())
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert _log() == ["opening a", "opening b", "opened a", "closed a"]
+
+
+@pytest.mark.parametrize("section", [5, {"url": "no-such:"}], ids=["early", "late"])
+def test_what_does_not_open_gives_the_signal_back(domain: Site, section: object) -> None:
+    async def main() -> Any:
+        opened = await _open({"probe": section})
+        return opened, signal.getsignal(signal.SIGTERM)
+
+    opened, handler = asyncio.run(main())
+    assert not opened
+    assert handler is signal.SIG_DFL

@@ -6,9 +6,12 @@ import copy
 import json
 import pickle
 import re
+from collections import deque
 from enum import Enum
+from time import process_time
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from urllib.parse import urlparse, urlsplit
 
 import pytest
 from hypothesis import example, given
@@ -109,6 +112,7 @@ def test_what_follows_a_secret_name_is_masked(text: str, name: str) -> None:
         f"Proxy-Authorization: Negotiate {PLANTED}, x",
         f"Bearer {PLANTED}",
         f"the header was bearer  {PLANTED}!",
+        f"BEARER {PLANTED}",
         f"{{'Authorization': 'Token {PLANTED}'}}",
         f'"Set-Cookie": "a=b; c={PLANTED}"',
     ],
@@ -132,6 +136,69 @@ def test_keys_of_known_shapes_are_masked_anywhere(key: str) -> None:
     assert redact_text(f"v='{key}' {key}.") == redact_text(redact_text(f"v='{key}' {key}."))
     assert key not in str(redact({key: 1}))
     assert key not in str(redact([(key, b"")]))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"--password {PLANTED}", "--password ***"),
+        (f"mysql --db-password  '{PLANTED} x' -h db", "mysql --db-password  '***' -h db"),
+        (f"--token={PLANTED} x", "--token=*** x"),
+        (f"Command '['mysql', '--password', '{PLANTED}', '-h']' failed",
+         "Command '['mysql', '--password', '***', '-h']' failed"),
+        (f'"--api-key" "{PLANTED}"', '"--api-key" "***"'),
+        ("run --password --host db", "run --password --host db"),
+        ("give --token, or set it", "give --token, or set it"),
+        ("no option '--password' here", "no option '--password' here"),
+        ("--max-tokens 5 -- secret of mine", "--max-tokens 5 -- secret of mine"),
+        ("secrets.toml:4: not TOML", "secrets.toml:4: not TOML"),
+        ("at /etc/app/token.json:4:17", "at /etc/app/token.json:4:17"),
+        (f"secrets.toml:{PLANTED} secrets.toml:4a", "secrets.toml:*** secrets.toml:***"),
+    ],
+)  # fmt: skip
+def test_an_option_is_a_name_and_a_line_of_a_file_is_none(text: str, shown: str) -> None:
+    assert redact_text(text) == shown
+    assert redact_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"GET https://h/web/http://bob:{PLANTED}@h/ failed",
+         "GET https://h/web/http://***@h/ failed"),
+        (f"tried http://a/x,http://bob:{PLANTED}@b/ http://a/x|ftp://{PLANTED}@c",
+         "tried http://a/x,http://***@b/ http://a/x|ftp://***@c"),
+        (f"http://u:{PLANTED}@a/;ftp://u:{PLANTED}@c", "http://***@c"),
+        (f"Client(auth=('bob', '{PLANTED}'), n=1)", "Client(auth=***, n=1)"),
+        (f"{{'auth': ('bob', '{PLANTED}')}}", "{'auth': ***}"),
+        (f'{{"auth":["b)ob","{PLANTED}"],"n":1}}', '{"auth":***,"n":1}'),
+        (f'{{"password": {{"value": ["}}", "{PLANTED}"]}}}}', '{"password": ***}'),
+        (f"{{'password': b'correct {PLANTED}', 'n': 1}}", "{'password': b'***', 'n': 1}"),
+        (f"Headers([('x-api-key', '{PLANTED}'), (b'cookie', b'a; {PLANTED}'), ('a', 'b')])",
+         "Headers([('x-api-key', '***'), (b'cookie', b'***'), ('a', 'b')])"),
+        (f'[["x-api-key","{PLANTED}"],["cookie", "{PLANTED}"], ["a", "b"]]',
+         '[["x-api-key","***"],["cookie", "***"], ["a", "b"]]'),
+        (f"{{b'cookie': b'a=b; {PLANTED}'}}", "{b'cookie': b'***'}"),
+        ("missing: ['password', 'email']", "missing: ['password', 'email']"),
+        (f'"{{\\"password\\": \\"a {PLANTED}\\", \\"n\\": 1}}"',
+         '"{\\"password\\": \\"***\\", \\"n\\": 1}"'),
+        (f'{{\\"pin\\": \\"a\\\\\\" {PLANTED}\\"}}', '{\\"pin\\": \\"***\\"}'),
+        (f"password          = {PLANTED}", "password          = ***"),
+        (f"password:          {PLANTED}", "password:          ***"),
+        (f"assert password == '{PLANTED}'", "assert password == '***'"),
+        (f"if token != {PLANTED}", "if token != ***"),
+        (f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}\n-----END RSA PRIVATE KEY----- x",
+         "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY----- x"),
+        (f"key: -----BEGIN PRIVATE KEY-----\n{PLANTED}\n",
+         "key: -----BEGIN PRIVATE KEY-----***"),
+        (f'[{{"name": "password", "value": "{PLANTED}"}}, {{"name": "n", "value": "1"}}]',
+         '[{"name": "password", "value": "***"}, {"name": "n", "value": "1"}]'),
+        (f"passwords=['{PLANTED}', '{PLANTED}", "passwords=***"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_seen_in_every_notation(text: str, shown: str) -> None:
+    assert redact_text(text) == shown
+    assert redact_text(shown) == shown
 
 
 # A password as people paste it into a URL, reserved characters and all. One that starts as a port
@@ -163,6 +230,7 @@ def test_a_password_in_a_url_is_masked(password: str, scheme: str) -> None:
         ("no secret at 12:30, a = b", "no secret at 12:30, a = b"),
         ("basics of nothing", "basics of nothing"),
         ("token=", "token="),
+        ("token=,;", "token=,;"),
         ('password="', "password=***"),
         ("", ""),
     ],
@@ -200,14 +268,53 @@ HOSTILE = [
     "x=\\'",
     "cookie:='",
     "sk-",
+    "token=",
+    "--token '",
+    "password=(",
+    "token=[\\'",
+    'token={"',
+    '\\"token\\": \\"\\\\',
+    "('token', '\\",
+    "('token', \"",
+    "password   ",
+    "password" + " " * 200,
+    "a://",
+    "http://h/a.b-",
+    "-----BEGIN PRIVATE KEY-----",
+    "\\",
+    "token=\\",
+    "token=b'",
 ]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_text_is_read_in_pieces_of_bounded_cost(piece: str) -> None:
     """Time is not asserted: a cost that grew as the square would not come to an end here."""
-    whole = redact_text(piece * (400_000 // len(piece)))
-    assert len(whole) <= 401_000
+    whole = redact_text(piece * (400_000 // len(piece)), limit=500_000)
+    assert len(whole) <= 500_000
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_four_times_the_text_costs_about_four_times_as_much(piece: str) -> None:
+    def cost(size: int) -> float:
+        text, costs = piece * (size // len(piece)), []
+        for _ in range(3):
+            began = process_time()
+            redact_text(text, limit=size)
+            costs.append(process_time() - began)
+        return min(costs)
+
+    assert cost(200_000) < 10 * cost(50_000) + 0.02, "as a square it would be sixteen times"
+
+
+def test_a_text_is_shown_up_to_a_limit_and_no_secret_is_cut_open() -> None:
+    assert redact_text("a" * 8_000_000) == "a" * 99_997 + "..."
+    assert redact_text("password='" * 800_000).startswith("password='***")
+    for size in range(30, 60):
+        cut = redact_text(f"{'a ' * 20}redis://u:{PLANTED}@h", limit=size)
+        assert len(cut) <= size
+        assert PLANTED[:3] not in cut
+        assert redact_text(cut, limit=size) == cut
 
 
 class Hostile:
@@ -258,6 +365,12 @@ class TestRedact:
             {b"cookie": PLANTED},
             {Colour.PASSWORD: PLANTED},
             {("password", 1): PLANTED},
+            {"password": PLANTED}.items(),
+            deque([("authorization", PLANTED)]),
+            {"parts": {"pin": PLANTED}.items()},
+            ["mysql", "--password", PLANTED],
+            ("--token", PLANTED),
+            ["--password=" + PLANTED],
         ],
         ids=str,
     )
@@ -267,6 +380,14 @@ class TestRedact:
     def test_a_key_that_cannot_be_shown_names_nothing(self) -> None:
         key = Mute()
         assert redact({key: 1, "password": PLANTED}) == {key: 1, "password": MASK}
+
+    def test_what_follows_no_secret_option_stays(self) -> None:
+        words = ["--password", "--host", "h", "--token=x", "y", "--user", "bob"]
+        assert redact(words) == [*words[:3], "--token=***", *words[4:]]
+
+    def test_views_are_copied_as_lists(self) -> None:
+        data = {"a": Secret(1)}
+        assert redact((data.keys(), data.values())) == [["a"], [MASK]]
 
     def test_a_list_of_names_is_no_pair(self) -> None:
         assert redact({"missing": ["password", "email"]}) == {"missing": ["password", "email"]}
@@ -293,9 +414,11 @@ class TestRedact:
         shared = {"n": 1}
         assert redact([shared, shared]) == [{"n": 1}, {"n": 1}]
 
-    def test_goes_as_deep_as_told(self) -> None:
-        assert redact({"a": {"b": {}}}, depth=1) == {"a": "..."}
-        assert redact([], depth=0) == "..."
+    def test_goes_so_deep_and_no_deeper(self) -> None:
+        deep: object = []
+        for _ in range(100_000):
+            deep = [deep]
+        assert repr(redact(deep)) == "[" * 12 + "'...'" + "]" * 12
 
 
 def test_a_named_tuple_is_redacted_by_its_names() -> None:
@@ -306,3 +429,19 @@ def test_a_named_tuple_is_redacted_by_its_names() -> None:
     assert redact({"login": Login("bob", "hunter2")}) == {
         "login": {"user": "bob", "password": "***"}
     }
+
+
+@pytest.mark.parametrize("split", [urlsplit, urlparse])
+def test_a_url_in_parts_is_shown_as_a_whole(split: Any) -> None:
+    assert redact([split(f"redis://bob:{PLANTED}@h/0?a=b")]) == ["redis://***@h/0?***"]
+
+
+def test_a_value_is_masked_by_the_name_beside_it() -> None:
+    env = [
+        {"name": "password", "value": PLANTED},
+        {"value": PLANTED, "key": "x-api-key"},
+        {"name": "host", "value": "h"},
+        {"name": ["password"], "value": None},
+    ]
+    shown: Any = redact(env)
+    assert [each["value"] for each in shown] == [MASK, MASK, "h", None]

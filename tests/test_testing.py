@@ -535,6 +535,35 @@ async def test_leaving_the_proxy_ends_every_connection() -> None:
         await echo.ended.wait()
 
 
+@pytest.mark.parametrize("end", ["cut", "reset", "leave"])
+def test_a_connection_that_the_proxy_ends_is_no_error_of_the_loop(end: str) -> None:
+    reported: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+        async with proxied() as (proxy, _), connected(proxy) as client:
+            await client.ask(b"hello")
+            if end != "leave":
+                getattr(proxy, end)()
+                await asyncio.wait([link.task for link in proxy._links])
+
+    asyncio.run(main())
+    assert [one for one in reported if "proxy.py" in str(one)] == []
+
+
+@in_loop
+async def test_a_cancellation_by_somebody_else_passes_through_the_proxy() -> None:
+    async with proxied() as (proxy, _), connected(proxy) as client:
+        await client.ask(b"hello")
+        (link,) = proxy._links
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        link.task.cancel()
+        proxy.reset()
+        await asyncio.wait([link.task])
+        assert link.task.cancelled()
+
+
 @in_loop
 async def test_a_client_that_reads_nothing_does_not_keep_a_proxy_open_that_was_cut() -> None:
     async with proxied() as (proxy, _), connected(proxy) as client:

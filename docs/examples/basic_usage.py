@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import qicore as qi
-from qicore_http import FakeHttp, HttpClient
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def validate_url(url: str) -> qi.Result[str]:
     return qi.failure(qi.QiError.validation("INVALID_URL", f"{url!r} is no URL", hint=hint))
 
 
-async def fetch_data(http: HttpClient, url: str) -> qi.Result[dict[str, str]]:
+async def fetch_data(http: qi.HttpClient, url: str) -> qi.Result[dict[str, str]]:
     return await http.get_json(url, dict)
 
 
@@ -36,7 +35,7 @@ def process_data(data: dict[str, str]) -> str:
 
 
 @qi.do
-async def fetch_and_process(http: HttpClient, values: dict[str, object]) -> str:
+async def fetch_and_process(http: qi.HttpClient, values: dict[str, object]) -> str:
     """The same as a chain, read from top to bottom: unwrap gives the value or leaves."""
     config = qi.unwrap(qi.Configuration(MyConfig).from_object(values))
     data = await qi.unwrap(fetch_data(http, config.api_url))
@@ -44,7 +43,7 @@ async def fetch_and_process(http: HttpClient, values: dict[str, object]) -> str:
 
 
 async def main() -> qi.Result[None]:
-    http = FakeHttp({"GET /": {"data": "example"}, "GET /down": (404, b"")}).client()
+    http = qi.FakeHttp({"GET /": {"data": "example"}, "GET /down": (404, b"")}).client()
 
     # 1. A configuration, read as a type
     configuration = qi.Configuration(MyConfig)

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 import qicore as qi
-from qicore_cache import CACHE, Cache
 from qicore_fastapi import Router, install, use
-from qicore_http import HTTP, HttpClient
-from qicore_uvicorn import serve
+from qicore_uvicorn import Server
 
 log = qi.get_logger("web_service")
 
@@ -51,7 +49,7 @@ router = Router()
 
 @router.get("/users/{user_id}", errors=[qi.ErrorCategory.NOT_FOUND, qi.ErrorCategory.NETWORK])
 async def get_user(
-    user_id: int, cache: Cache = use(CACHE), http: HttpClient = use(HTTP)
+    user_id: int, cache: qi.Cache = use(qi.CACHE), http: qi.HttpClient = use(qi.HTTP)
 ) -> qi.Result[User]:
     async def fetch() -> qi.Result[User]:
         log.info("fetching", user_id=user_id)
@@ -67,6 +65,13 @@ def make_app(config: ServiceConfig) -> FastAPI:
     return app
 
 
+@qi.do
+async def main() -> None:
+    config = qi.unwrap(qi.Configuration(ServiceConfig).from_environment("SERVICE_"))
+    async with Server(make_app(config), host=config.host, port=config.port).running() as server:
+        log.info("serving", address=server.address)
+        await server.wait(signals=True)  # SIGTERM and Ctrl-C: what is under way is answered first
+
+
 if __name__ == "__main__":
-    config = qi.Configuration(ServiceConfig).from_environment("SERVICE_").unwrap()
-    serve(make_app(config), host=config.host, port=config.port)
+    qi.run(main())

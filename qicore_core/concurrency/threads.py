@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from _thread import RLock  # threading's, without its import; a signal handler may make a call
+from os import getpid
+
 from ..opening import Opening
 from ..result import Success
 from .tasks import close_coroutines
@@ -12,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Future
     from contextlib import ExitStack
-    from types import TracebackType
     from typing import Any, Final, ParamSpec, Self, TypeVar
 
     T = TypeVar("T")
@@ -65,20 +67,23 @@ class Portal:
 
     Entered, it starts the thread. Called with an awaitable, it gives what that gives or raises what
     it raises; called with an Opening, it gives its Result, and what was opened stays open until the
-    block is left. Then all is closed in reverse, tasks left over are cancelled, the thread ends.
+    block is left. Then all is closed in reverse, tasks left over are cancelled, the thread ends; a
+    call that another thread has under way or makes then is a RuntimeError there.
 
     A call has a copy of the caller's context variables, and any thread may make one. Ctrl-C cancels
     the call under way and is raised when that has ended; a second Ctrl-C does not wait. Inside an
-    event loop it is a RuntimeError, as it would block that loop: there, await.
+    event loop it is a RuntimeError, as it would block that loop: there, await. So it is in the
+    child of a fork, where the thread is not.
     """
 
-    __slots__ = ("_loop", "_stack")
+    __slots__ = ("_lock", "_loop", "_process", "_stack")
 
-    _loop: AbstractEventLoop | None
+    _process: int
     _stack: ExitStack
 
     def __init__(self) -> None:
-        self._loop = None
+        self._lock = RLock()  # what begins while it is held, the loop hears of before it stops
+        self._loop: AbstractEventLoop | None = None
 
     def __enter__(self) -> Self:
         from asyncio import Runner, new_event_loop  # late, as the room's docstring says
@@ -96,50 +101,50 @@ class Portal:
         self._stack = ExitStack()
         self._stack.callback(thread.join)
         self._stack.callback(loop.call_soon_threadsafe, loop.stop)
-        self._stack.callback(setattr, self, "_loop", None)
-        self._loop = loop
+        self._stack.callback(self._shut)
+        self._process, self._loop = getpid(), loop
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
-        self._stack.__exit__(kind, exc, tb)
+    def __exit__(self, *_: object) -> None:
+        if self._process == getpid():  # else it is not a fork's to close
+            self._stack.close()
 
     def __call__(self, awaitable: Awaitable[T], /) -> T:
         """Give what an awaitable gives; what an Opening opens is closed when the block is left."""
         from concurrent.futures import Future  # late: it loads logging
 
-        loop = self._loop
-        try:
-            _refuse_inside_a_loop()
-            if loop is None:
-                raise RuntimeError("call it inside `with blocking() as call:`, while that is open")
-        except RuntimeError:
-            close_coroutines([awaitable])
-            raise
+        loop: AbstractEventLoop | None = None
         started: list[Task[T]] = []
         ended: Future[Task[T]] = Future()
 
-        def start() -> None:
+        def start(loop: AbstractEventLoop) -> None:
             task = loop.create_task(self._await(awaitable))
             started.append(task)
             task.add_done_callback(ended.set_result)
 
-        def stop() -> None:
+        def stop(loop: AbstractEventLoop) -> None:
             if not started:  # the interrupt came before the loop had heard of the call
-                start()
+                start(loop)
             started[0].cancel()
 
         try:
-            loop.call_soon_threadsafe(start)
+            _refuse_inside_a_loop()
+            if self._loop is not None and self._process != getpid():
+                said = "the portal's thread is in the process that forked; enter one in this one"
+                raise RuntimeError(said)
+            with self._lock:
+                loop = self._loop
+                if loop is None:
+                    said = "call it inside `with blocking() as call:`, while that is open"
+                    raise RuntimeError(said)
+                loop.call_soon_threadsafe(start, loop)
             task = _outcome(ended)
-        except BaseException:  # Ctrl-C, or what another signal handler raises: end the call first
-            loop.call_soon_threadsafe(stop)
-            _ = _outcome(ended)
+            if task.cancelled() and self._loop is None:
+                raise RuntimeError("the portal was left before the call had ended")
+        except BaseException:
+            if loop is not None and not ended.done():  # Ctrl-C, or what another handler raises
+                loop.call_soon_threadsafe(stop, loop)
+                _ = _outcome(ended)
             close_coroutines([awaitable])
             raise
         return task.result()
@@ -153,6 +158,10 @@ class Portal:
             else:
                 self._stack.callback(self._leave, value.value)
         return value
+
+    def _shut(self) -> None:
+        with self._lock:
+            self._loop = None
 
     def _leave(self, opened: Any) -> None:
         self(opened.close())

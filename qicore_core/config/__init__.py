@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .data import ConfigData
-from .load import load
+from .load import load, load_data
 from .origin import Explanation, Said
 from .schema import Configuration
 
-__all__ = ["ConfigData", "Configuration", "Explanation", "Said", "load"]
+__all__ = ["ConfigData", "Configuration", "Explanation", "Said", "load", "load_data"]

@@ -9,17 +9,14 @@ room must never learn about schemas.
 
 from __future__ import annotations
 
-from ..codes import (
-    CONFIG_KEY_NOT_FOUND,
-    CONFIG_TYPE_MISMATCH,
-    CONFIG_VALIDATION_FAILED,
-)
+from .. import codes
 from ..error import QiError
 from ..result import failure, success
 from .environment import arguments_layer, dotenv_layer, environment_layer
 from .key import key_of, nearest, path_of, shown
-from .origin import ABSENT, Layer, explain, look, winner
+from .origin import ABSENT, Layer, explain, look, sayings
 from .sources import file_layer, object_layer, own, text_layer
+from .trouble import config_error, several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -187,22 +184,14 @@ class ConfigData:
             return failure(self._missing(path))
         if not isinstance(value, dict):
             place = self.place_of(path)
-            return failure(
-                QiError.configuration(
-                    CONFIG_TYPE_MISMATCH,
-                    f"{key} must be a section, got {shown(path, value)} ({place})",
-                    key=key,
-                    at=place,
-                )
-            )
+            said = f"{key} must be a section, got {shown(path, value)} ({place})"
+            return failure(config_error(codes.CONFIG_TYPE_MISMATCH, said, key=key, at=place))
         inner: list[Layer] = []
-        for layer in reversed(self._layers):
-            found, _ = look(layer.values, path)
-            if isinstance(found, dict):
-                inner.append(Layer(layer.source, found, (*layer.at, *path)))
-            elif found is not ABSENT:
+        for layer, found, _ in sayings(self._layers, path):
+            if not isinstance(found, dict):
                 break  # a value replaced what is below
-        return success(ConfigData(reversed(inner)))
+            inner.insert(0, Layer(layer.source, found, (*layer.at, *path)))
+        return success(ConfigData(inner))
 
     def keys(self) -> tuple[str, ...]:
         """Give the key of every value, as `get` takes it; an empty section is one too."""
@@ -224,8 +213,7 @@ class ConfigData:
 
     def place_of(self, path: Path, /) -> str:
         """Name the line or the variable that says a path, or the value or section around it."""
-        layer = winner(self._layers, path)
-        if layer is not None:
+        for layer, _, _ in sayings(self._layers, path):
             return layer.place_of(path)
         return self.place_of(path[:-1]) if path else "nowhere"
 
@@ -238,29 +226,24 @@ class ConfigData:
         paths = [path_of(key) for key in keys]
         errors = [self._missing(path) for path in paths if self._find(path) is ABSENT]
         if errors:
-            return failure(QiError.aggregate(errors, code=CONFIG_VALIDATION_FAILED))
+            return failure(several(errors, codes.CONFIG_VALIDATION_FAILED))
         return success(self)
 
     def _missing(self, path: tuple[str, ...]) -> QiError:
         key = key_of(path)
         near = nearest(key, self._known())
-        return QiError.configuration(
-            CONFIG_KEY_NOT_FOUND,
-            f"{key} is not set",
-            hint=f"did you mean {near}?" if near else self.how_to_set(path),
-            key=key,
-        )
+        hint = f"did you mean {near}?" if near else self.how_to_set(path)
+        return config_error(codes.CONFIG_KEY_NOT_FOUND, f"{key} is not set", hint, key=key)
 
     def how_to_set(self, path: Path, /) -> str | None:
         """Say where a path could be said: the last file's key, the last environment's variable."""
         ways: dict[str, str] = {}
         for layer in self._layers:
-            prefix = layer.source.prefix
-            full = (*layer.at, *path)
-            if prefix is not None:
-                ways["variable"] = prefix + "__".join(map(str, full)).upper()
-            elif layer.source.is_written:
-                ways["file"] = f"{key_of(full)} in {layer.source.name}"
+            source, full = layer.source, (*layer.at, *path)
+            if source.prefix:
+                ways["variable"] = source.prefix + "__".join(map(str, full)).upper()
+            elif source.text is not None:
+                ways["file"] = f"{key_of(full)} in {source.name}"
         return f"set {' or '.join(ways.values())}" if ways else None
 
     def _known(self) -> Iterator[str]:
@@ -282,7 +265,10 @@ class ConfigData:
     def __eq__(self, other: object, /) -> bool:
         if not isinstance(other, ConfigData):
             return NotImplemented
-        return self._layers == other._layers
+        mine, theirs = [
+            [(layer.source.name, layer.values) for layer in one._layers] for one in (self, other)
+        ]
+        return mine == theirs
 
     __hash__ = None  # type: ignore[assignment]  # it holds dicts
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Path: TypeAlias = tuple[str | int, ...]
 
-__all__ = ["is_secret", "key_of", "nearest", "path_of", "shown"]
+__all__ = ["key_of", "names_secret", "nearest", "path_of", "printable", "shown"]
 
 _MAX_SHOWN: Final = 80  # characters of a value in a message
 _MAX_COMPARED: Final = 1000  # names: difflib takes 20 µs for each
@@ -62,6 +62,12 @@ def key_of(path: Path, /) -> str:
     return key
 
 
+def printable(text: str, /) -> str:
+    """Escape what no terminal should be sent: control characters, half of a surrogate pair."""
+    escaped = [one if one.isprintable() else one.encode("unicode_escape").decode() for one in text]
+    return "".join(escaped)
+
+
 def nearest(name: str, known: Iterable[str], /) -> str | None:
     """Give the known name that a mistyped one most likely stands for, or None where none is near.
 
@@ -75,7 +81,7 @@ def nearest(name: str, known: Iterable[str], /) -> str | None:
     return by_lower[found[0]] if found else None
 
 
-def is_secret(path: Path, /) -> bool:
+def names_secret(path: Path, /) -> bool:
     """Tell whether a part of the path is the name of a secret."""
     return any(isinstance(part, str) and is_secret_name(part) for part in path)
 
@@ -84,7 +90,7 @@ def shown(path: Path, value: object, /) -> str:
     """Write what of a value may stand in a message: no secret, one line, not long."""
     if isinstance(value, dict):
         return "a section"
-    if value is not None and is_secret(path):
+    if value is not None and names_secret(path):
         return MASK
     text = repr_of(redact(value))
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"

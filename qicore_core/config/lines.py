@@ -1,228 +1,196 @@
-"""Where each key of a TOML or JSON text stands, read only when someone asks.
+"""Where things stand in a TOML or JSON text: the parsers of the stdlib do not say.
 
-The parsers of the stdlib do not say. Both walkers read a text that its parser has accepted, so
-they check nothing. One pass, linear in the text: the tempting way, growing a prefix until tomllib
-accepts it, is quadratic.
+One scanner reads both: JSON differs by the colon after a key, and by having one value for the
+whole. It checks nothing, stops on every text, and takes time in proportion to it; the tempting way,
+growing a prefix until the parser accepts it, is quadratic.
 """
 
 from __future__ import annotations
 
+from .trouble import MAX_DEPTH
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
+    from re import Match
     from typing import Final
 
     from .key import Path
 
-__all__ = ["json_offsets", "line_and_column", "lines", "repeated_json_key", "toml_offsets"]
+__all__ = ["column_of", "deep_line", "fault", "places"]
 
-# Possessive throughout: each text is read once, never tried again.
-_TOML: Final = (
-    r'(?s)"""(?:[^"\\]++|\\.|"(?!""))*+"""(?:"{0,2})'
-    r"|'''.*?'''(?:'{0,2})"
-    r'|"(?:[^"\\]++|\\.)*+"'
-    r"|'[^']*+'"
-    r"|#[^\n]*+|\n|[\[\]{}=,.]"
-    r"|[^\s#\"'\[\]{}=,.]++"
+# Texts that never end are pieces, too. Possessive throughout: each is read once, never tried again.
+_PIECES: Final = (
+    r'(?s)"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5})?'
+    r"|'''.*?(?:'{3,5}|\Z)"
+    r'|"(?:[^"\\\n]++|\\.)*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+|\n|[\[\]{}=:,.]"
+    r"|[^\s#\"'\[\]{}=:,.]++"
 )
-_JSON: Final = r'(?s)"(?:[^"\\]++|\\.)*+"|[\[\]{}:,]|[^\s"\[\]{}:,]++'
+_MAX_DIGITS: Final = 4300  # of a number that Python reads, unless it is told otherwise
 
 
-def toml_offsets(text: str, /) -> dict[Path, int]:
-    """Give the offset of every key, table and list item of a TOML text, in order."""
-    return _Toml(_TOML, text).read()
+def places(text: str, format: str, name: str, /) -> dict[Path, str]:
+    """Give the line, as "app.toml:3", of every section, key and list item of a text."""
+    if format not in ("toml", "json"):
+        return {}
+    return {path: f"{name}:{line}" for path, line in _Scan(text, format).lines.items()}
 
 
-def json_offsets(text: str, /) -> dict[Path, int]:
-    """Give the offset of every key and list item of a JSON text, in order."""
-    return _Json(_JSON, text).read()
+def fault(text: str, format: str, /) -> tuple[int, str] | None:
+    """Give the first thing that a parser refuses without saying where: its offset, what it is."""
+    return _Scan(text, format).fault
 
 
-def repeated_json_key(text: str, /) -> tuple[str, int]:
-    """Give the first key that an object of a JSON text says twice, and where; there must be one."""
-    walker = _Json(_JSON, text)
-    walker.read()
-    return walker.repeated[0]
+def deep_line(text: str, /) -> int | None:
+    """Give the line at which a text is nested too deep, before a parser tries.
+
+    A key of very many parts counts: tomllib takes time by its square, 30 s for 80 kB.
+    """
+    if sum(map(text.count, "[{.")) <= MAX_DEPTH:
+        return None
+    depth = dots = 0
+    for found in _pieces(text):
+        piece = found[0]
+        if piece == ".":
+            dots += 1
+        elif piece in "[]{}=:,\n":
+            dots = 0
+            depth += (piece in "[{") - (piece in "]}")
+        if depth + dots > MAX_DEPTH:
+            return column_of(text, found.start())[0]
+    return None
 
 
-def lines(text: str, offsets: Mapping[Path, int], /) -> dict[Path, int]:
-    """Turn ascending offsets into line numbers, counted from 1."""
-    out: dict[Path, int] = {}
-    line, before = 1, 0
-    for path, offset in offsets.items():
-        line += text.count("\n", before, offset)
-        before = offset
-        out[path] = line
-    return out
-
-
-def line_and_column(text: str, offset: int, /) -> tuple[int, int]:
+def column_of(text: str, offset: int, /) -> tuple[int, int]:
     """Give the line and the column of an offset, both counted from 1."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
-class _Walker:
-    """The pieces of a text, one at a time, and what was found so far; the last piece is empty."""
+def _pieces(text: str) -> Iterator[Match[str]]:
+    from re import finditer  # late: the parsers have loaded it, and not every program reads a file
 
-    __slots__ = ("found", "offset", "piece", "pieces")
+    return finditer(_PIECES, text)
 
-    def __init__(self, pattern: str, text: str) -> None:
-        from re import finditer  # late: only where something is already wrong
 
-        self.pieces = finditer(pattern, text)
-        self.found: dict[Path, int] = {}
+class _Scan:
+    """One pass over the pieces of a text; after the last, the piece is empty."""
+
+    __slots__ = ("counted", "fault", "format", "lines", "offset", "piece", "pieces", "text")
+
+    def __init__(self, text: str, format: str) -> None:
+        self.text = text
+        self.format = format
+        self.pieces = _pieces(text)
+        self.lines: dict[Path, int] = {}
+        self.fault: tuple[int, str] | None = None
+        self.counted = (0, 1)  # an offset and its line
         self.step()
+        if format == "json":
+            self.value(())
+        else:
+            self.toml()
 
-    def step(self) -> str:
-        """Go to the next piece and give the one that was left."""
-        left = getattr(self, "piece", "")
-        found = next(self.pieces, None)
-        self.piece, self.offset = ("", -1) if found is None else (found[0], found.start())
-        return left
-
-    def note(self, path: Path, offset: int) -> None:
-        """Remember where a path and, unless they stood before, the sections around it stand."""
-        todo: list[Path] = []
-        while path and path not in self.found:
-            todo.append(path)
-            path = path[:-1]
-        self.found.update(dict.fromkeys(reversed(todo), offset))
-
-
-class _Json(_Walker):
-    __slots__ = ("repeated",)
-
-    def read(self) -> dict[Path, int]:
-        self.repeated: list[tuple[str, int]] = []
-        self.value(())
-        return self.found
-
-    def value(self, path: Path) -> None:
-        opening = self.step()
-        if opening == "{":
-            while self.piece != "}":
-                offset, key = self.offset, _json_text(self.step())
-                if (*path, key) in self.found:
-                    self.repeated.append((key, offset))
-                self.note((*path, key), offset)
-                self.step()  # the colon
-                self.value((*path, key))
-                self.skip_comma()
-            self.step()
-        elif opening == "[":
-            number = 0
-            while self.piece != "]":
-                self.note((*path, number), self.offset)
-                self.value((*path, number))
-                self.skip_comma()
-                number += 1
-            self.step()
-
-    def skip_comma(self) -> None:
-        if self.piece == ",":
-            self.step()
-
-
-class _Toml(_Walker):
-    __slots__ = ()
-
-    def step(self) -> str:
-        left = super().step()
+    def step(self) -> None:
+        """Go to the next piece that is no comment."""
+        self.piece = "#"
         while self.piece.startswith("#"):
-            super().step()
-        return left
+            found = next(self.pieces, None)
+            self.piece, self.offset = ("", -1) if found is None else (found[0], found.start())
 
-    def read(self) -> dict[Path, int]:
+    def toml(self) -> None:
         table: Path = ()
-        counts: dict[Path, int] = {}  # of arrays of tables: how many tables were opened so far
+        last: dict[Path, int] = {}  # of arrays of tables: the number of the last table
         while self.piece:
-            offset = self.offset
             if self.piece == "[":
-                table = self.header(counts)
-                self.note(table, offset)
+                table = self.header(last)
             elif self.piece == "\n":
                 self.step()
             else:
                 self.pair(table)
-        return self.found
 
-    def header(self, counts: dict[Path, int]) -> Path:
+    def header(self, last: dict[Path, int]) -> Path:
+        offset = self.offset
         self.step()
         is_array = self.piece == "["
-        if is_array:
-            self.step()
         table: Path = ()
         for part in self.key("]"):
-            if table in counts:
-                table = (*table, counts[table] - 1)
-            table = (*table, part)
+            table = (*table, last[table], part) if table in last else (*table, part)
         if is_array:
             self.step()
-            counts[table] = counts.get(table, 0) + 1
-            table = (*table, counts[table] - 1)
+            last[table] = last.get(table, -1) + 1
+            table = (*table, last[table])
+        self.note(table, offset)
         return table
-
-    def key(self, end: str) -> list[str]:
-        parts: list[str] = []
-        while self.piece != end:
-            piece = self.step()
-            if piece != ".":
-                parts.append(_toml_text(piece))
-        self.step()
-        return parts
 
     def pair(self, table: Path) -> None:
         offset = self.offset
-        path = (*table, *self.key("="))
+        path = (*table, *self.key("=:"))
+        if path in self.lines:
+            self.stop(offset, f"the key {path[-1]!r} stands here again")
         self.note(path, offset)
         self.value(path)
 
+    def key(self, ends: str) -> list[str]:
+        parts: list[str] = []
+        while self.piece and self.piece not in ends:
+            if self.piece not in ".[\n":
+                parts.append(self.name())
+            self.step()
+        self.step()
+        return parts
+
+    def name(self) -> str:
+        if self.piece[0] not in "\"'":
+            return self.piece
+        if self.piece[0] == "'" or "\\" not in self.piece:
+            return self.piece[1:-1]
+        if self.format == "json":
+            from json import loads  # late: only for a key with an escape in it
+
+            return str(loads(self.piece))
+        from tomllib import loads as loads_toml  # late, as above
+
+        return str(loads_toml(f"key = {self.piece}")["key"])
+
     def value(self, path: Path) -> None:
-        if self.piece == "[":
-            self.items(path)
-        elif self.piece == "{":
-            self.inline_table(path)
-        else:
-            while self.piece not in ("", "\n", ",", "]", "}"):
-                self.step()
-
-    def inline_table(self, path: Path) -> None:
+        while self.piece == "\n":
+            self.step()
+        if self.piece in ("[", "{"):
+            self.inside(path, "]" if self.piece == "[" else "}")
+            return
+        if self.piece in ("NaN", "Infinity", "-Infinity"):
+            self.stop(self.offset, f"{self.piece} is no value of JSON")
+        elif len(self.piece) > _MAX_DIGITS and self.piece.lstrip("+-")[0].isdigit():
+            self.stop(self.offset, "this number has too many digits")
         self.step()
-        while self.piece != "}":
-            if self.piece in ",\n":
-                self.step()
-            else:
-                self.pair(path)
-        self.step()
+        while self.piece not in ("", "\n", ",", "]", "}"):
+            self.step()
 
-    def items(self, path: Path) -> None:
+    def inside(self, path: Path, end: str) -> None:
         number = 0
         self.step()
-        while self.piece != "]":
-            if self.piece == "\n":
+        while self.piece not in ("", end):
+            if self.piece in ",\n":
+                number += self.piece == ","
                 self.step()
-            elif self.piece == ",":
-                self.step()
-                number += 1
+            elif end == "}":
+                self.pair(path)
             else:
                 self.note((*path, number), self.offset)
                 self.value((*path, number))
         self.step()
 
+    def stop(self, offset: int, reason: str) -> None:
+        """Remember a fault, and read no further: nobody has read what follows."""
+        self.fault = offset, reason
+        self.pieces = iter(())
 
-def _json_text(piece: str) -> str:
-    if "\\" not in piece:
-        return piece[1:-1]
-    from json import loads  # late: only for a key with an escape in it
-
-    return str(loads(piece))
-
-
-def _toml_text(piece: str) -> str:
-    if piece[0] == "'" or (piece[0] == '"' and "\\" not in piece):
-        return piece[1:-1]
-    if piece[0] != '"':
-        return piece
-    from tomllib import loads  # late: only for a key with an escape in it
-
-    return str(loads(f"key = {piece}")["key"])
+    def note(self, path: Path, offset: int) -> None:
+        """Remember where a path and, unless they stood before, the sections around it stand."""
+        before, line = self.counted
+        line += self.text.count("\n", before, offset)
+        self.counted = offset, line
+        for end in range(1, len(path) + 1):
+            self.lines.setdefault(path[:end], line)

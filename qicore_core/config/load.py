@@ -1,16 +1,16 @@
-"""The one-liner: files, environment and arguments read as a schema, all trouble at once."""
+"""The one-liners: files, environment and arguments merged, or read as a schema at once."""
 
 from __future__ import annotations
 
 from os import fspath
 from os.path import exists, splitext
 
-from ..codes import CONFIG_FILE_NOT_FOUND, CONFIG_VALIDATION_FAILED
+from .. import codes
 from ..combine import partition
-from ..error import QiError
 from ..result import failure, success
 from .data import ConfigData
 from .schema import Configuration
+from .trouble import config_error, several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["load"]
+__all__ = ["load", "load_data"]
 
 
 def load(
@@ -39,71 +39,71 @@ def load(
 
     Args:
         schema: a dataclass, or a class that a plugin knows to read.
+        files, env, args, defaults, profile: as `load_data` takes them.
+        ignore_unknown: leave keys alone that the schema does not have.
+
+    Returns:
+        The schema's instance, or the Failure of `load_data` or of `Configuration.from_data`.
+    """
+    data = load_data(*files, env=env, args=args, defaults=defaults, profile=profile)
+    return data.flat_map(Configuration(schema, ignore_unknown=ignore_unknown).from_data)
+
+
+def load_data(
+    *files: str | PathLike[str],
+    env: str | None = None,
+    args: Iterable[str] = (),
+    defaults: Mapping[str, object] | ConfigData | None = None,
+    profile: str | None = None,
+) -> Result[ConfigData]:
+    """Merge defaults, files, environment and arguments, as `Runtime.open` takes them.
+
+    Args:
         files: each must be there; one whose name ends in ".env" is read for the variables of `env`.
         env: the prefix of the environment variables, "APP_"; None reads none.
         args: such as "db.host=x" or "--db.host=x".
         defaults: what holds where nothing else is said.
         profile: reads app.production.toml after app.toml, for each file that has one.
-        ignore_unknown: leave keys alone that the schema does not have.
 
     Returns:
-        The schema's instance. Where sources cannot be read, a Failure of that: of one its own
-        error, of several an aggregate; else what `Configuration.from_data` gives.
+        The data. Where sources cannot be read, a Failure of that: of one its own error, of several
+        an aggregate.
 
     Errors:
         CONFIG_FILE_NOT_FOUND: a file is missing, or none has the profile.
-        CONFIG_VALIDATION_FAILED: several sources cannot be read, or values do not fit the schema.
+        CONFIG_VALIDATION_FAILED: several sources cannot be read.
     """
-    parts = _parts(files, env, args, defaults, profile)
-    sources, errors = partition(parts)
-    if len(errors) == 1:
-        return failure(errors[0])
+
+    def parts() -> Iterator[Result[ConfigData]]:
+        if isinstance(defaults, ConfigData):
+            yield success(defaults)
+        elif defaults is not None:
+            yield ConfigData.from_object(defaults, "defaults")
+        profiled = [f"{stem}.{profile}{ending}" for stem, ending in map(splitext, names)]
+        for name, special in zip(names, profiled, strict=True):
+            yield _read(name, env)
+            if profile and exists(special):
+                yield _read(special, env)
+        if profile and not any(map(exists, profiled)):
+            missing = " and no ".join(profiled) or "file"
+            said = f"no file has the profile {profile!r}: there is no {missing}"
+            hint = "check the profile's name, or write the file"
+            yield failure(config_error(codes.CONFIG_FILE_NOT_FOUND, said, hint, profile=profile))
+        if env is not None:
+            yield ConfigData.from_environment(env)
+        arguments = list(args)
+        if arguments:
+            yield ConfigData.from_args(arguments)
+
+    names = [fspath(file) for file in files]
+    sources, errors = partition(parts())
     if errors:
-        return failure(QiError.aggregate(errors, code=CONFIG_VALIDATION_FAILED))
-    configuration = Configuration(schema, ignore_unknown=ignore_unknown)
-    return configuration.from_data(ConfigData.merge(sources))
-
-
-def _parts(
-    files: Iterable[str | PathLike[str]],
-    env: str | None,
-    args: Iterable[str],
-    defaults: Mapping[str, object] | ConfigData | None,
-    profile: str | None,
-) -> Iterator[Result[ConfigData]]:
-    if isinstance(defaults, ConfigData):
-        yield success(defaults)
-    elif defaults is not None:
-        yield ConfigData.from_object(defaults, "defaults")
-    sought: list[str] = []
-    found = False
-    for file in [fspath(file) for file in files]:
-        yield _read(file, env)
-        if profile:
-            stem, ending = splitext(file)
-            sought.append(f"{stem}.{profile}{ending}")
-            if exists(sought[-1]):
-                found = True
-                yield _read(sought[-1], env)
-    if profile and not found:
-        yield failure(_no_profile(profile, sought))
-    if env is not None:
-        yield ConfigData.from_environment(env)
-    arguments = list(args)
-    if arguments:
-        yield ConfigData.from_args(arguments)
+        one = len(errors) == 1
+        return failure(errors[0] if one else several(errors, codes.CONFIG_VALIDATION_FAILED))
+    return success(ConfigData.merge(sources))
 
 
 def _read(file: str, env: str | None) -> Result[ConfigData]:
     if env is not None and file.endswith(".env"):
         return ConfigData.from_dotenv(file, env)
     return ConfigData.from_file(file)
-
-
-def _no_profile(profile: str, sought: list[str]) -> QiError:
-    return QiError.configuration(
-        CONFIG_FILE_NOT_FOUND,
-        f"no file has the profile {profile!r}: there is no {' and no '.join(sought) or 'file'}",
-        hint="check the profile's name, or write the file",
-        profile=profile,
-    )

@@ -6,16 +6,22 @@ source finds the line in its text when it is first asked.
 
 from __future__ import annotations
 
-from .key import key_of, nearest, shown
+from .key import key_of, nearest, printable, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Final
 
     from .key import Path
 
-__all__ = ["ABSENT", "Explanation", "Layer", "Said", "Source", "explain", "look", "winner"]
+__all__ = ["ABSENT", "Explanation", "Layer", "Said", "Source", "Word", "explain", "look", "sayings"]
+
+
+class Word(str):
+    """A text that waits for a schema to say what it is, such as a variable's value."""
+
+    __slots__ = ()
 
 
 class Source:
@@ -24,53 +30,36 @@ class Source:
     Args:
         name: "app.toml", "environment APP_*", "defaults".
         places: for each path who said it, such as a variable's name.
-        is_text: whether its values are words that wait for a schema, as those of an environment.
-        prefix: of the variables, where it has some.
-        text: what was read, and `offsets`, which finds the keys in it: for lines, when asked.
+        prefix: of the variables of a source of words; empty where it has no variables.
+        text: what a person wrote, and its `format`: the lines of its keys are found when asked for.
     """
 
-    __slots__ = ("_offsets", "_places", "_text", "is_text", "name", "prefix")
+    __slots__ = ("_format", "_places", "name", "prefix", "text")
 
     def __init__(
         self,
         name: str,
         /,
         places: Mapping[Path, str] | None = None,
-        *,
-        is_text: bool = False,
         prefix: str | None = None,
         text: str | None = None,
-        offsets: Callable[[str], dict[Path, int]] | None = None,
+        format: str = "",
     ) -> None:
-        self.name = name
-        self.is_text = is_text
+        self.name = printable(name)
         self.prefix = prefix
         self._places = places
-        self._text = text
-        self._offsets = offsets
-
-    @property
-    def is_written(self) -> bool:
-        """Whether it is a text that a person wrote, such as a file."""
-        return self._text is not None
+        self.text = text
+        self._format = format
 
     def place_of(self, path: Path, /) -> str:
         """Name the line or the variable that says a path, or the nearest section around it."""
         if self._places is None:
-            self._places = self._read_places()
-        while path:
-            if path in self._places:
-                return self._places[path]
+            from .lines import places  # late: only where someone asks
+
+            self._places = places(self.text, self._format, self.name) if self.text else {}
+        while path and path not in self._places:
             path = path[:-1]
-        return self.name
-
-    def _read_places(self) -> Mapping[Path, str]:
-        if self._offsets is None or self._text is None:
-            return {}
-        from .lines import lines  # late: only where someone asks
-
-        found = lines(self._text, self._offsets(self._text))
-        return {path: f"{self.name}:{line}" for path, line in found.items()}
+        return printable(self._places.get(path, self.name))
 
 
 class Layer:
@@ -92,13 +81,6 @@ class Layer:
     def place_of(self, path: Path, /) -> str:
         """Name the line or the variable that says a path."""
         return self.source.place_of((*self.at, *path))
-
-    def __eq__(self, other: object, /) -> bool:
-        if not isinstance(other, Layer):
-            return NotImplemented
-        return self.source.name == other.source.name and self.values == other.values
-
-    __hash__ = None  # type: ignore[assignment]  # it holds dicts
 
 
 class Said:
@@ -134,18 +116,13 @@ class Explanation:
     __slots__ = ("hint", "is_set", "key", "shadowed", "won")
 
     def __init__(
-        self,
-        key: str,
-        is_set: bool,
-        won: Sequence[Said],
-        shadowed: Sequence[Said],
-        hint: str | None = None,
+        self, key: str, is_set: bool, won: Sequence[Said], shadowed: Sequence[Said], hint: str = ""
     ) -> None:
         self.key = key
         self.is_set = is_set
         self.won = tuple(won)
         self.shadowed = tuple(shadowed)
-        self.hint = hint
+        self.hint = hint or None
 
     def __str__(self) -> str:
         places = ", ".join([said.place for said in self.won])
@@ -155,7 +132,7 @@ class Explanation:
             first = f"{self.key} is not set: {places} says {self.won[0].shown}"
         else:
             first = f"{self.key} is not set" + (f"; {self.hint}" if self.hint else "")
-        return "\n".join([first, *[f"  shadows {said!r}" for said in self.shadowed]])
+        return "\n".join([printable(first), *[f"  shadows {said!r}" for said in self.shadowed]])
 
     def __repr__(self) -> str:
         return f"<Explanation: {self}>"
@@ -170,36 +147,28 @@ def explain(layers: Sequence[Layer], path: Path, known: Iterable[str], /) -> Exp
     won: list[Said] = []
     shadowed: list[Said] = []
     is_set = is_settled = False
+    for layer, value, end in sayings(layers, path):
+        here = path[:end]
+        is_cut = end < len(path)  # by a value where a section would have to be
+        is_section = isinstance(value, dict)
+        said = Said(layer.place_of(here), shown((*layer.at, *here), value))
+        if not is_settled and (is_section or not won):
+            is_set = not is_cut
+            said.shown = f"{key_of(here)} = {said.shown}" if is_cut else said.shown
+            won.append(said)
+        elif not is_cut:
+            shadowed.append(said)
+        is_settled = is_settled or not is_section
+    near = None if won else nearest(key_of(path), known)
+    return Explanation(key_of(path), is_set, won, shadowed, f"did you mean {near}?" if near else "")
+
+
+def sayings(layers: Sequence[Layer], path: Path, /) -> Iterator[tuple[Layer, object, int]]:
+    """Give each layer that says something of a path, the last first, and what `look` finds."""
     for layer in reversed(layers):
         value, end = look(layer.values, path)
-        if value is ABSENT:
-            continue
-        here = path[:end]
-        is_cut = end < len(path)  # a scalar stands where a section would have to be
-        said = Said(layer.place_of(here), shown((*layer.at, *here), value))
-        if is_settled or (won and not isinstance(value, dict)):
-            is_settled = True
-            if not is_cut:
-                shadowed.append(said)
-            continue
-        if is_cut:
-            said.shown = f"{key_of(here)} = {said.shown}"
-        won.append(said)
-        is_set = not is_cut
-        is_settled = not isinstance(value, dict)
-    hint = None
-    if not won:
-        near = nearest(key_of(path), known)
-        hint = f"did you mean {near}?" if near else None
-    return Explanation(key_of(path), is_set, won, shadowed, hint)
-
-
-def winner(layers: Sequence[Layer], path: Path, /) -> Layer | None:
-    """Give the layer whose word on a path, or on the value around it, holds."""
-    for layer in reversed(layers):
-        if look(layer.values, path)[0] is not ABSENT:
-            return layer
-    return None
+        if value is not ABSENT:
+            yield layer, value, end
 
 
 def look(values: dict[str, object], path: Path, /) -> tuple[object, int]:

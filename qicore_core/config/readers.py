@@ -6,16 +6,17 @@ name in it, and gives the function that a plugin registered there.
 
 from __future__ import annotations
 
-from ..codes import CONFIG_FORMAT_UNKNOWN, CONFIG_SCHEMA_UNKNOWN
-from ..error import QiError
+from .. import codes
 from ..kinds import FORMAT, SCHEMA
 from ..result import Failure, Success, failure
+from .trouble import config_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..error import QiError
     from ..kinds import ReadsFormat, ReadsSchema
     from ..plugins import Loaded
     from ..result import Result
@@ -53,7 +54,15 @@ def format_reader(name: str, file: str, /) -> Result[ReadsFormat]:
     Errors:
         CONFIG_FORMAT_UNKNOWN: nothing here reads it; the hint says which plugin does.
     """
-    return lookup(FORMAT.name, name).map_error(lambda error: _unknown_format(name, file, error))
+
+    def unknown(error: QiError) -> QiError:
+        hint = f"the core reads .toml and .json; {error.hint}"
+        if file.endswith(".env"):
+            hint = f'read it with ConfigData.from_dotenv("{file}", "APP_")'
+        said = f"{file} is in the format {name!r}, which nothing here reads"
+        return config_error(codes.CONFIG_FORMAT_UNKNOWN, said, hint, error, file=file, format=name)
+
+    return lookup(FORMAT.name, name).map_error(unknown)
 
 
 def schema_reader(schema: type, /) -> Result[ReadsSchema]:
@@ -65,34 +74,13 @@ def schema_reader(schema: type, /) -> Result[ReadsSchema]:
     packages = [base.__module__.partition(".")[0] for base in schema.__mro__[1:]]
     package = next((name for name in packages if name != "builtins"), None)
     if package is None:
-        return failure(
-            QiError.configuration(
-                CONFIG_SCHEMA_UNKNOWN,
-                f"{schema.__name__} is no schema",
-                hint="make it a dataclass: @dataclass(frozen=True)",
-            )
-        )
-    return lookup(SCHEMA.name, package).map_error(
-        lambda error: QiError.configuration(
-            CONFIG_SCHEMA_UNKNOWN,
-            f"{schema.__name__} is a schema of {package}, which nothing here reads",
-            cause=error,
-            hint=f"the core reads dataclasses; {error.hint}",
-            package=package,
-        )
-    )
+        said = f"{schema.__name__} is no schema"
+        hint = "make it a dataclass: @dataclass(frozen=True)"
+        return failure(config_error(codes.CONFIG_SCHEMA_UNKNOWN, said, hint))
 
+    def unknown(error: QiError) -> QiError:
+        said = f"{schema.__name__} is a schema of {package}, which nothing here reads"
+        hint = f"the core reads dataclasses; {error.hint}"
+        return config_error(codes.CONFIG_SCHEMA_UNKNOWN, said, hint, error, package=package)
 
-def _unknown_format(name: str, file: str, error: QiError) -> QiError:
-    if file.endswith(".env"):
-        hint = f'read it with ConfigData.from_dotenv("{file}", "APP_")'
-    else:
-        hint = f"the core reads .toml and .json; {error.hint}"
-    return QiError.configuration(
-        CONFIG_FORMAT_UNKNOWN,
-        f"{file} is in the format {name!r}, which nothing here reads",
-        cause=error,
-        hint=hint,
-        file=file,
-        format=name,
-    )
+    return lookup(SCHEMA.name, package).map_error(unknown)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..error import QiError
 from .data import ConfigData
 from .key import path_of
 from .readers import schema_reader
+from .trouble import several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Generic, TypeVar, final
 
+    from ..error import QiError
     from ..result import Result
 
     T = TypeVar("T")
@@ -102,6 +103,6 @@ def _placed(error: QiError, data: ConfigData) -> QiError:
     """Name the line or the variable in each error that names its key."""
     if error.errors:
         held = [_placed(one, data) for one in error.errors]
-        return QiError.aggregate(held, code=error.code, message=error.message)
+        return several(held, error.code, error.message)
     key = error.context.get("key")
     return error.with_context(at=data.place_of(path_of(key))) if isinstance(key, str) else error

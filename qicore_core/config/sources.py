@@ -6,22 +6,15 @@ copied on the way in, so that nobody else can change a layer.
 
 from __future__ import annotations
 
-from os import fspath
-from os.path import basename
+import os
 
-from ..codes import (
-    CONFIG_FILE_NOT_FOUND,
-    CONFIG_FILE_UNREADABLE,
-    CONFIG_LIMIT_EXCEEDED,
-    CONFIG_PARSE_ERROR,
-    CONFIG_TYPE_MISMATCH,
-)
-from ..error import QiError
+from .. import codes
 from ..result import unwrap
 from .key import key_of
-from .lines import json_offsets, line_and_column, repeated_json_key, toml_offsets
-from .origin import Layer, Source
+from .lines import column_of, deep_line, fault
+from .origin import Layer, Source, Word
 from .readers import format_reader
+from .trouble import MAX_BYTES, MAX_DEPTH, config_error, parse_error, too_deep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,29 +22,10 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any, Final
 
+    from ..error import QiError
     from .key import Path
 
-__all__ = [
-    "MAX_BYTES",
-    "MAX_DEPTH",
-    "file_layer",
-    "object_layer",
-    "own",
-    "parse_error",
-    "read_text",
-    "text_layer",
-]
-
-MAX_BYTES: Final = 10 * 1024 * 1024
-MAX_DEPTH: Final = 64
-# Texts and comments of TOML, also such as never end: each is read once, so time is linear.
-_TOML_QUOTED: Final = (
-    r'(?s)"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5})?'
-    r"|'''.*?(?:'{3,5}|\Z)"
-    r'|"(?:[^"\\\n]++|\\.)*+"?'
-    r"|'[^'\n]*+'?"
-    r"|#[^\n]*+"
-)
+__all__ = ["file_layer", "object_layer", "own", "parsed", "read_text", "text_layer"]
 
 
 def object_layer(values: Mapping[str, object], name: str, /) -> Layer:
@@ -61,188 +35,163 @@ def object_layer(values: Mapping[str, object], name: str, /) -> Layer:
 
 def file_layer(file: str | PathLike[str], format: str | None = None, /) -> Layer:
     """Make a layer of a file; its ending says the format unless that is given."""
-    name = fspath(file)
-    ending = basename(name).rpartition(".")[2] if "." in basename(name) else ""
+    name = os.fspath(file)
+    ending = os.path.basename(name).rpartition(".")[2] if "." in os.path.basename(name) else ""
     return text_layer(read_text(name), format or ending, name)
 
 
 def text_layer(text: str, format: str, name: str, /) -> Layer:
     """Make a layer of a text in a format: "toml", "json" or one that a plugin reads."""
-    format = format.lower()
+    format, text = format.lower(), text.removeprefix("\ufeff")  # as some editors begin a text
     if len(text) > MAX_BYTES:
         raise _too_large(name)
-    values: object
-    if format == "toml":
-        values, offsets = _read_toml(text, name), toml_offsets
-    elif format == "json":
-        values, offsets = _read_json(text, name), json_offsets
+    if format in _PARSERS:
+        values = parsed(text, format, name)
     else:
-        read = unwrap(format_reader(format, name))
-        values, offsets = unwrap(read(text)), None
-    return Layer(Source(name, text=text, offsets=offsets), _section(values, name))
+        values = unwrap(unwrap(format_reader(format, name))(text))
+    return Layer(Source(name, text=text, format=format), _section(values, name))
 
 
-def read_text(file: str, /, sought_by: str | None = None) -> str:
+def parsed(text: str, format: str, name: str, /) -> object:
+    """Give what a text in TOML or JSON says."""
+    line = deep_line(text)
+    if line:
+        raise too_deep(f"{name}:{line}")
+    try:
+        return _PARSERS[format](text, name)
+    except ValueError as error:  # of what the parser, or we, refuse without a place
+        offset, reason = fault(text, format) or (0, str(error))
+        raise parse_error(name, column_of(text, offset), reason) from None
+
+
+def read_text(file: str, /, variable: str | None = None) -> str:
     """Read a whole file of bounded size as UTF-8.
 
     Args:
         file: its name.
-        sought_by: the variable that names it, where one does.
+        variable: the one that names it, if any; then nothing says the name, which may be a secret
+            that someone put there in place of a file.
     """
-    said = f"{file} (named by {sought_by})" if sought_by else file
+    name = f"the file that {variable} names" if variable else file
     try:
-        with open(file, "rb") as opened:
+        with open(file, "rb", opener=_at_once) as opened:
             data = opened.read(MAX_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise QiError.configuration(
-            CONFIG_FILE_NOT_FOUND,
-            f"the file {said} does not exist",
-            cause=error,
-            hint="check its path; a relative one starts at the working directory",
-            file=file,
-        ) from None
     except (OSError, ValueError) as error:  # a ValueError is a NUL in the name
-        raise QiError.configuration(
-            CONFIG_FILE_UNREADABLE,
-            f"the file {said} cannot be read: {getattr(error, 'strerror', error)}",
-            cause=error,
-            hint="it must be a file that this program may read",
-            file=file,
-        ) from None
+        raise _unreadable(file, variable, error) from None
     if len(data) > MAX_BYTES:
-        raise _too_large(said)
+        raise _too_large(name)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-        raise parse_error(said, "this is not UTF-8 text", line, column) from None
+        before = data[: error.start].decode("utf-8-sig")
+        place = column_of(before, len(before))
+        raise parse_error(name, place, "this is not UTF-8 text", "save it as UTF-8") from None
 
 
-def parse_error(
-    name: str, reason: str, line: int | None = None, column: int | None = None, /
-) -> QiError:
-    """Make the error that says where a text cannot be read."""
-    if line is None:
-        return QiError.configuration(CONFIG_PARSE_ERROR, f"{name}: {reason}", file=name)
-    return QiError.configuration(
-        CONFIG_PARSE_ERROR,
-        f"{name}:{line}:{column}: {reason}",
-        hint=f"mend line {line}",
-        file=name,
-        line=line,
-        column=column,
-    )
+def _at_once(file: str, flags: int) -> int:
+    """Open a regular file; of another kind, such as a pipe, a read might never end."""
+    opened = os.open(file, flags | getattr(os, "O_NONBLOCK", 0))
+    from stat import S_ISREG  # os has loaded it
+
+    if S_ISREG(os.fstat(opened).st_mode):
+        return opened
+    os.close(opened)
+    raise OSError("it is no regular file")
+
+
+def _unreadable(file: str, variable: str | None, error: OSError | ValueError) -> QiError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        code, reason = codes.CONFIG_FILE_NOT_FOUND, "does not exist"
+        hint = "check its path; a relative one starts at the working directory"
+    else:
+        code, reason = codes.CONFIG_FILE_UNREADABLE, f"cannot be read: {_reason(error)}"
+        hint = "it must be a regular file that this program may read"
+    if variable:
+        hint = f"{variable} takes the path of a file that holds the secret, not the secret"
+        return config_error(code, f"the file that {variable} names {reason}", hint)
+    return config_error(code, f"the file {file} {reason}", hint, error, file=file)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _section(values: Any, name: str) -> dict[str, object]:
     if not _is_mapping(values):
-        raise QiError.configuration(
-            CONFIG_TYPE_MISMATCH,
-            f"{name} must hold a section of keys and values, got {type(values).__name__}",
-        )
-    return own(values)  # type: ignore[no-any-return]  # a mapping gives a dict
+        said = f"{name} must hold a section of keys and values, got {type(values).__name__}"
+        raise config_error(codes.CONFIG_TYPE_MISMATCH, said, 'write key = "value", or a mapping')
+    return own(values, name)  # type: ignore[no-any-return]  # a mapping gives a dict
 
 
-def own(value: Any, path: Path = (), /) -> Any:
+def own(value: Any, name: str = "", path: Path = (), /) -> Any:
     """Copy the mappings, lists and tuples of a value; a mapping becomes a dict."""
     kind = type(value)
-    if kind is dict or _is_mapping(value):
-        _check_depth(path)
-        out: dict[str, object] = {}
-        for key in value.keys():  # noqa: SIM118  # only keys() and [] are asked of a mapping here
-            if not isinstance(key, str):
-                raise QiError.configuration(
-                    CONFIG_TYPE_MISMATCH,
-                    f"a key is text, got {key!r} in {key_of(path) or 'the top'}",
-                )
-            out[key] = own(value[key], (*path, key))
-        return out
-    if kind is list or kind is tuple:
-        _check_depth(path)
-        return kind([own(item, (*path, number)) for number, item in enumerate(value)])
-    return value
+    is_list = kind is list or kind is tuple
+    if not is_list and kind is not dict and not _is_mapping(value):
+        return str(value) if kind is Word else value
+    if len(path) > MAX_DEPTH:
+        raise too_deep(f"{name}: {key_of(path[:4])}...")
+    if is_list:
+        return kind([own(item, name, (*path, number)) for number, item in enumerate(value)])
+    out: dict[str, object] = {}
+    for key in value.keys():  # noqa: SIM118  # only keys() and [] are asked of a mapping here
+        if not isinstance(key, str):
+            said = f"{name}: a key is text, got {key!r} in {key_of(path) or 'the top'}"
+            raise config_error(codes.CONFIG_TYPE_MISMATCH, said, "write it in quotes")
+        out[key] = own(value[key], name, (*path, key))
+    return out
 
 
 def _is_mapping(value: object) -> bool:
     return hasattr(value, "keys") and hasattr(value, "__getitem__") and not isinstance(value, type)
 
 
-def _check_depth(path: Path) -> None:
-    if len(path) > MAX_DEPTH:
-        raise _too_deep(key_of(path[:4]) + "...")
-
-
 def _read_toml(text: str, name: str) -> object:
     from tomllib import TOMLDecodeError, loads  # late: 3 ms, and not every program has a file
 
-    _refuse_long_keys(text, name)
     try:
         return loads(text)
     except TOMLDecodeError as error:
         reason, _, at = str(error).rpartition(" (at ")
-        if at == "end of document)":
-            raise parse_error(name, reason, *line_and_column(text, len(text))) from None
-        line, column = [int("".join(filter(str.isdigit, part))) for part in at.split(",")]
-        raise parse_error(name, reason, line, column) from None
-    except RecursionError:
-        raise _too_deep(name) from None
-    except ValueError as error:  # such as an integer of more digits than Python reads
-        raise parse_error(name, str(error)) from None
-
-
-def _refuse_long_keys(text: str, name: str) -> None:
-    """Refuse a key of very many parts: tomllib takes time by its square, 30 s for 80 kB."""
-    if all(line.count(".") <= MAX_DEPTH for line in text.split("\n")):
-        return
-    from re import search, sub  # late: such lines are rare; tomllib has loaded it
-
-    bare = sub(_TOML_QUOTED, lambda found: "k" + "\n" * found[0].count("\n"), text)
-    found = search(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_DEPTH + 1}}}", bare)
-    if found:
-        raise _too_deep(f"{name}:{line_and_column(bare, found.start())[0]}")
+        numbers = ["".join(filter(str.isdigit, part)) for part in at.split(",")]
+        end = _end(text)
+        place = min(end, (int(numbers[0]), int(numbers[1]))) if numbers[0] else end
+        raise parse_error(name, place, reason) from None
 
 
 def _read_json(text: str, name: str) -> object:
     from json import JSONDecodeError, loads  # late: 2 ms, and not every program has a file
 
     try:
-        return loads(text, object_pairs_hook=_without_repetition)
+        return loads(text, object_pairs_hook=_without_repetition, parse_constant=_refuse)
     except JSONDecodeError as error:
-        raise parse_error(name, error.msg, error.lineno, error.colno) from None
-    except RecursionError:
-        raise _too_deep(name) from None
-    except _RepeatedKeyError:
-        key, offset = repeated_json_key(text)
-        raise parse_error(
-            name, f"the key {key!r} stands here again", *line_and_column(text, offset)
-        ) from None
-    except ValueError as error:  # such as an integer of more digits than Python reads
-        raise parse_error(name, str(error)) from None
+        place = min((error.lineno, error.colno), _end(text))
+        raise parse_error(name, place, error.msg) from None
 
 
-class _RepeatedKeyError(Exception):
-    """Two values for one key: json would take the last and say nothing."""
+def _end(text: str) -> tuple[int, int]:
+    """Give the last place of a text: parsers name the line after it, which no file has."""
+    return column_of(text, len(text.rstrip("\r\n")))
 
 
 def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse two values for one key: json would take the last and say nothing."""
     out = dict(pairs)
     if len(out) != len(pairs):
-        raise _RepeatedKeyError
+        raise ValueError("a key stands twice")
     return out
 
 
-def _too_deep(what: str) -> QiError:
-    return QiError.configuration(
-        CONFIG_LIMIT_EXCEEDED,
-        f"{what} is nested deeper than {MAX_DEPTH} levels",
-        hint="a configuration this deep is a mistake or refers to itself",
-    )
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no value of JSON")
 
 
 def _too_large(what: str) -> QiError:
-    return QiError.configuration(
-        CONFIG_LIMIT_EXCEEDED,
+    return config_error(
+        codes.CONFIG_LIMIT_EXCEEDED,
         f"{what} is larger than {MAX_BYTES // 1024 // 1024} MiB",
-        hint="a configuration this large is a mistake; name the data file in it instead",
+        "a configuration this large is a mistake; name the data file in it instead",
     )
+
+
+_PARSERS: Final = {"toml": _read_toml, "json": _read_json}

@@ -6,13 +6,18 @@ promises; each domain has the contract of its drivers. This room must never lear
 
 from __future__ import annotations
 
-import pytest
+try:
+    import pytest
+
+    from .contract import Contract, law
+except ModuleNotFoundError as missing:
+    said = f"the kit needs {missing.name}: pip install 'qicore-core[testing]'"
+    raise ModuleNotFoundError(said, name=missing.name) from None
 
 # Before the modules with asserts are imported: a law that fails then shows both sides.
 pytest.register_assert_rewrite(f"{__name__}.result_laws", f"{__name__}.plugin")
 
-from .contract import Contract, law  # noqa: E402  # after the line above
-from .plugin import PluginContract  # noqa: E402
+from .plugin import PluginContract  # noqa: E402  # after the line above
 from .result_laws import ResultLaws  # noqa: E402
 
 __all__ = ["Contract", "PluginContract", "ResultLaws", "law"]

@@ -13,7 +13,7 @@ from inspect import cleandoc, getattr_static, iscoroutinefunction
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,16 +59,29 @@ def law(**strategies: SearchStrategy[Any]) -> Callable[[F], F]:
 class Contract(Generic[A]):
     """What every implementation of something keeps. A domain writes the laws, an author subclasses.
 
-    `class CacheContract(Contract[Cache], abstract=True)` has laws and gets no tests;
-    `class TestDuck(CacheContract): url = "duckdb:"` gets a test for each law. A law cannot be
-    overridden: that is a TypeError.
+    A class with `abstract=True` has laws and gets no tests; one without gets a test for each law,
+    so that four lines of test prove an implementation. A law cannot be overridden: that is a
+    TypeError.
 
     Attributes:
         max_examples: how many examples Hypothesis draws for a law.
         unsupported: laws that this adapter does not keep, each with the reason. They are run and
             expected to fail; one that holds after all is red.
+        shrinks: whether an example that breaks a law is made small before it is told. A test that
+            asks only whether a law breaks says False, and is done sooner.
 
     Example:
+        An author writes
+
+        ```python
+        from qicore_cache.conformance import CacheContract
+
+        class TestDuck(CacheContract):
+            url = "duckdb:"
+        ```
+
+        because the domain wrote
+
         ```python
         class CacheContract(Contract[Cache], abstract=True):
             url: str
@@ -86,6 +99,7 @@ class Contract(Generic[A]):
 
     max_examples: ClassVar[int] = 25
     unsupported: ClassVar[Mapping[str, str]] = {}
+    shrinks: ClassVar[bool] = True
 
     def opening(self) -> Opening[A]:
         """Say how a fresh adapter is opened, empty and shared with no one."""
@@ -142,8 +156,12 @@ def _test_of(cls: type[Contract[Any]], name: str, fn: Callable[..., Any]) -> Cal
     made: Callable[..., None] = test
     if strategies:
         made = given(**strategies)(made)
+        phases = settings().phases if cls.shrinks else (Phase.explicit, Phase.generate)
         made = settings(
-            max_examples=cls.max_examples, deadline=None, suppress_health_check=_IGNORED
+            max_examples=cls.max_examples,
+            deadline=None,
+            phases=phases,
+            suppress_health_check=_IGNORED,
         )(made)
     if name in cls.unsupported:
         made = pytest.mark.xfail(strict=True, reason=cls.unsupported[name])(made)

@@ -18,7 +18,7 @@ from ..error import QiError
 from ..kinds import Kind, Parts
 from ..opening import Opening
 from ..plugins import PluginPolicy, index, load
-from ..plugins.index import metadata_of, normal
+from ..plugins.index import normal
 from ..plugins.version import range_in
 from ..result import Failure, Success
 from .contract import Contract, law
@@ -49,11 +49,15 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 class PluginContract(Contract["Any"], abstract=True):
     """The laws of an installed distribution: its manifest, its manners, its metadata.
 
+    Four lines of test prove it; its domain's contract proves what it opens.
+
     Attributes:
         distribution: its name.
 
     Example:
         ```python
+        from qicore_core.conformance import PluginContract
+
         class TestPlugin(PluginContract):
             distribution = "acme-duck"
         ```
@@ -96,20 +100,18 @@ class PluginContract(Contract["Any"], abstract=True):
 
     @law()
     def loading_imports_no_vendor(self) -> None:
-        """Before something is opened, only the core, domains and the standard library are there."""
-        ours = {"qicore_core"}
-        for one in index():
-            ours |= {one.module.partition(".")[0], one.distribution.replace("-", "_")}
+        """Before something is opened, what is there is the core, its own packages and its domains.
+
+        A domain is where the Kind of an entry point comes from; Requires-Dist names it.
+        """
         for listed in self._listed():
-            for line in metadata_of(listed, "Requires-Dist"):
-                if line.startswith("qicore-"):  # its domain, which need not bring a driver itself
-                    ours.add(re.split(r"[^\w-]", line)[0].replace("-", "_"))
             if listed.kind:
                 found = {name.partition(".")[0] for name in _modules_of(listed)}
+                ours = {"qicore_core"} | self._packages() | self._domains()
                 foreign = sorted(found - ours - sys.stdlib_module_names)
                 assert not foreign, (
-                    f"loading {listed.label} imports {', '.join(foreign)}: "
-                    "import it in the function that opens"
+                    f"loading {listed.label} imports {', '.join(foreign)}: import it in the "
+                    "function that opens, or require the distribution of a domain"
                 )
 
     @law()
@@ -161,6 +163,18 @@ class PluginContract(Contract["Any"], abstract=True):
 
     def _packages(self) -> set[str]:
         return {listed.module.partition(".")[0] for listed in self._listed()}
+
+    def _domains(self) -> set[str]:
+        """Give the packages of the Kinds it registers under, as far as they are required."""
+        lines = distribution(self.distribution).requires or []
+        required = {normal(re.split(r"[^\w.-]", line)[0]) for line in lines if "extra" not in line}
+        kinds = [self._load(listed).kind for listed in self._listed() if listed.kind]
+        homes = {
+            kind.open_client.__module__.partition(".")[0]
+            for kind in kinds
+            if isinstance(kind, Kind)
+        }
+        return {home for home in homes if normal(home) in required}
 
 
 def _modules_of(listed: Listed) -> list[str]:

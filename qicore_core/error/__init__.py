@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .category import ErrorCategory
+from .factory import twin
 from .foreign import ForeignError, release
 from .qi_error import QiError
 
-__all__ = ["ErrorCategory", "ForeignError", "QiError", "release"]
+__all__ = ["ErrorCategory", "ForeignError", "QiError", "release", "twin"]

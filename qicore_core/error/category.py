@@ -7,9 +7,10 @@ it lists.
 
 from __future__ import annotations
 
+from ..lean import Members
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import ClassVar, Final, Literal, NoReturn, final
 else:
     from ..lean import final
@@ -18,18 +19,8 @@ else:
 __all__ = ["ErrorCategory"]
 
 
-class _Categories(type):
-    """Make the class itself iterable: `for category in ErrorCategory`."""
-
-    def __iter__(cls) -> Iterator[ErrorCategory]:
-        return iter(_CATEGORIES.values())
-
-    def __len__(cls) -> int:
-        return len(_CATEGORIES)
-
-
 @final
-class ErrorCategory(str, metaclass=_Categories):
+class ErrorCategory(str, metaclass=Members):
     """What kind of trouble an error is: a `str` that compares and serialises as its name.
 
     `ErrorCategory("TIMEOUT")` gives the one object of that name; a name that is none is a
@@ -47,7 +38,8 @@ class ErrorCategory(str, metaclass=_Categories):
         public_message: what a stranger reads; None where the error's own message may be shown.
     """
 
-    __slots__ = ("exit_code", "http_status", "log_level", "public_message", "retry")
+    __slots__ = ("retry", "http_status", "exit_code", "log_level", "public_message")
+    _members: ClassVar[dict[str, ErrorCategory]] = {}
 
     VALIDATION: ClassVar[ErrorCategory]
     NOT_FOUND: ClassVar[ErrorCategory]
@@ -75,11 +67,10 @@ class ErrorCategory(str, metaclass=_Categories):
 
     def __new__(cls, name: str, /) -> ErrorCategory:
         """Find the category of a name; there is one object for each."""
-        found = _CATEGORIES.get(name)
+        found = cls._members.get(name)
         if found is None:
-            raise ValueError(
-                f"{name!r} is not an error category; there are: {', '.join(_CATEGORIES)}"
-            )
+            there_are = ", ".join(cls._members)
+            raise ValueError(f"{name!r} is not an error category; there are: {there_are}")
         return found
 
     @property
@@ -119,20 +110,14 @@ _ROWS: Final = (
     ("INTERNAL", "never", 500, 70, "error", "the service failed"),
     ("UNKNOWN", "never", 500, 1, "error", "the service failed"),
 )
-_CATEGORIES: Final[dict[str, ErrorCategory]] = {}
 
 
 def _define_categories() -> None:
-    store = object.__setattr__
     for name, *meaning in _ROWS:
         category = str.__new__(ErrorCategory, name)
-        for field, value in zip(
-            ("retry", "http_status", "exit_code", "log_level", "public_message"),
-            meaning,
-            strict=True,
-        ):
-            store(category, field, value)
-        _CATEGORIES[name] = category
+        for field, value in zip(ErrorCategory.__slots__, meaning, strict=True):
+            object.__setattr__(category, field, value)
+        ErrorCategory._members[name] = category
         type.__setattr__(ErrorCategory, name, category)
 
 

@@ -6,12 +6,15 @@ from .foreign import ForeignError, name_of, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Final
 
-__all__ = ["MAX_DEPTH", "cut", "links"]
+    from .qi_error import QiError
+
+__all__ = ["MAX_DEPTH", "MAX_LEVELS", "cut", "links", "shallow"]
 
 MAX_DEPTH: Final = 10
+MAX_LEVELS: Final = 32  # of causes and of aggregates' errors, one inside the other
 
 
 def links(exception: BaseException, /) -> Iterator[BaseException]:
@@ -38,7 +41,7 @@ def cut(cause: BaseException, /) -> BaseException:
     ours = [at for at, link in enumerate(chain) if isinstance(link, QiError)]
     whole = chain[: ours[-1] + 2] if ours else chain[:1]
     if len(whole) <= MAX_DEPTH:
-        return cause
+        return shallow((cause,))[0] if isinstance(cause, QiError) else cause
     kept = whole[-1]
     for link in reversed(whole[: MAX_DEPTH - 1]):
         if isinstance(link, QiError):
@@ -48,3 +51,22 @@ def cut(cause: BaseException, /) -> BaseException:
             stand_in.__cause__ = kept
             kept = stand_in
     return kept
+
+
+def shallow(errors: tuple[QiError, ...], /) -> tuple[QiError, ...]:
+    """Give errors that may lie inside another: one with too many levels in it goes without them."""
+    from .qi_error import again  # late, as above
+
+    if not _is_deep(errors):
+        return errors
+    return tuple([again(e, cause=None, errors=()) if _is_deep((e,)) else e for e in errors])
+
+
+def _is_deep(errors: Iterable[QiError]) -> bool:
+    from .qi_error import QiError  # late, as above
+
+    level = errors
+    for _ in range(MAX_LEVELS):
+        inside = [one for error in level for one in (*error.errors, error.cause)]
+        level = {id(one): one for one in inside if isinstance(one, QiError)}.values()
+    return bool(level)

@@ -11,12 +11,11 @@ from __future__ import annotations
 from operator import attrgetter
 
 from ..codes import MULTIPLE_ERRORS, UNEXPECTED_EXCEPTION
-from ..secret import redact, redact_text
+from ..secret import Redactor, redact_text
 from .category import ErrorCategory
-from .chain import MAX_DEPTH, cut, links
+from .chain import MAX_DEPTH, cut, links, shallow
 from .factory import factory
 from .foreign import category_of, leaves, name_of, place_of, release, repr_of, text_of
-from .identity import same
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ PARTS: Final = (
     "code", "message", "category", "source", "context", "cause", "errors", "retryable",
     "retry_after", "hint", "public_message", "timestamp",
 )  # fmt: skip
+_MAX_SHOWN: Final = 100  # values of a context, in a repr
 _NOTHING: Final[dict[str, object]] = {}
 _MappingProxy: Final[Any] = type(type.__dict__)
 
@@ -64,18 +64,9 @@ class QiError(Exception):
     __match_args__ = ("code", "category")
     __module__ = "qicore_core.error"
 
-    _code: str
-    _message: str
-    _category: ErrorCategory
-    _source: str | None
     _context: Mapping[str, object]
-    _cause: BaseException | None
-    _errors: tuple[QiError, ...]
-    _timestamp: float
-    _retryable: bool | None
-    _retry_after: float | None
-    _hint: str | None
     _public_message: str | None
+    _retryable: bool | None
 
     validation: ClassVar[Factory]
     not_found: ClassVar[Factory]
@@ -131,13 +122,13 @@ class QiError(Exception):
     @property
     def retryable(self) -> bool:
         """Whether another attempt is worth it: as given, else as the category says."""
-        return self._category.retryable if self._retryable is None else self._retryable
+        return self.category.retryable if self._retryable is None else self._retryable
 
     @property
     def public_message(self) -> str:
         """What a stranger may read: as given, else the category's text, else the message."""
-        given = self._public_message or self._category.public_message
-        return redact_text(given or self._message)
+        given = self._public_message or self.category.public_message
+        return redact_text(given or self.message)
 
     def with_context(
         self, mapping: Mapping[str, object] | None = None, /, **fields: object
@@ -170,7 +161,7 @@ class QiError(Exception):
             return exception
         if isinstance(exception, BaseExceptionGroup):
             error = QiError.from_exception_group(exception)
-            return again(error, code=code or error._code, source=source)
+            return again(error, code=code or error.code, source=source)
         text, at = text_of(exception), place_of(exception)
         message = f"{name_of(exception)}: {text}" if text else name_of(exception)
         context = {"at": at} if at else _NOTHING
@@ -189,7 +180,8 @@ class QiError(Exception):
     ) -> QiError:
         """Make one error that holds several, in their order.
 
-        Its category is theirs where all agree, else UNKNOWN; it is retryable when all are.
+        Its category is theirs where all agree, else UNKNOWN; it is retryable when all are. Where
+        aggregates and causes lie more than 32 deep in each other, one goes without what it holds.
 
         Args:
             errors: at least one: none is a ValueError, as there is then nothing to report.
@@ -200,12 +192,12 @@ class QiError(Exception):
         if not held:
             raise ValueError("QiError.aggregate needs at least one error")
         one = (
-            held[0]._category
-            if len({error._category for error in held}) == 1
+            held[0].category
+            if len({error.category for error in held}) == 1
             else ErrorCategory.UNKNOWN
         )
         said = message or f"{len(held)} errors: " + "; ".join(
-            [f"{e._code}: {e._message}" for e in held[:5]]
+            [f"{e.code}: {e.message}" for e in held[:5]]
         )
         return make_error(
             code, said, one, errors=held, retryable=all(error.retryable for error in held)
@@ -213,7 +205,7 @@ class QiError(Exception):
 
     def to_exception_group(self) -> ExceptionGroup[QiError]:
         """Give an aggregate as an ExceptionGroup, for `except*`; another as a group of itself."""
-        return ExceptionGroup(str(self), self._errors or (self,))
+        return ExceptionGroup(str(self), self.errors or (self,))
 
     @staticmethod
     def from_exception_group(group: BaseExceptionGroup[BaseException], /) -> QiError:
@@ -238,7 +230,10 @@ class QiError(Exception):
         return list(links(self))[-1]
 
     def to_dict(self) -> dict[str, object]:
-        """Give it as JSON-ready data, redacted; what JSON cannot hold appears as its repr."""
+        """Give it as JSON-ready data, redacted and bounded: of `errors` the first hundred.
+
+        What JSON cannot hold appears as its repr.
+        """
         from .wire import to_dict  # late: most errors never travel
 
         return to_dict(self)
@@ -256,9 +251,9 @@ class QiError(Exception):
         >>> QiError.cache("CACHE_TIMEOUT", "no answer in 5 s", hint="is the server up?").to_string()
         'CACHE_TIMEOUT: no answer in 5 s [cache]; is the server up?'
         """
-        said = [f"{self} [{redact_text(self._source)}]" if self._source else str(self)]
-        if self._hint:
-            said.append(redact_text(self._hint))
+        said = [f"{self} [{redact_text(self.source)}]" if self.source else str(self)]
+        if self.hint:
+            said.append(redact_text(self.hint))
         for link in list(self.chain())[1:]:
             said.append(
                 f"from {link}"
@@ -272,21 +267,23 @@ class QiError(Exception):
         return cause
 
     def __str__(self) -> str:
-        return f"{self._code}: {redact_text(self._message)}"
+        return f"{self.code}: {redact_text(self.message)}"
 
     def __repr__(self) -> str:
-        shown: Any = redact(self._context)
+        shown: Any = Redactor().copy(self._context, iter(range(_MAX_SHOWN)))
         context = "".join([f", {key}={repr_of(value)}" for key, value in shown.items()])
-        made = f"QiError.{self._category.lower()}({self._code!r}"
-        return f"{made}, {redact_text(self._message)!r}{context})"
+        made = f"QiError.{self.category.lower()}({self.code!r}"
+        return f"{made}, {redact_text(self.message)!r}{context})"
 
     def __eq__(self, other: object, /) -> bool:
         if not isinstance(other, QiError):
             return NotImplemented
+        from .wire import same  # late, as above
+
         return self is other or same(self, other)
 
     def __hash__(self) -> int:
-        return hash((self._code, self._message, self._category))
+        return hash((self.code, self.message, self.category))
 
     def __reduce__(self) -> tuple[object, ...]:
         from .wire import state  # late, as above
@@ -309,17 +306,17 @@ def make_error(
     timestamp: float | None = None,
 ) -> QiError:
     """Make a QiError of its parts, for what has no factory: a copy, an aggregate, a wire's."""
-    error = _FACTORIES[category](
+    error: Any = _FACTORIES[category](
         code, message, cause=cause, hint=hint, retryable=retryable, retry_after=retry_after,
         public_message=public_message, source=source,
     )  # fmt: skip
     error._context = context
-    error._errors = errors
+    error._errors = errors and shallow(errors)
     for held in errors:
         release(held)  # an aggregate holds no frame either, and a Failure looks at the whole alone
     if timestamp is not None:
         error._timestamp = timestamp
-    return error
+    return error  # type: ignore[no-any-return]  # a factory made it
 
 
 def again(error: QiError, **changes: Any) -> QiError:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from .configure import (
     LoggerFactory,
+    capture_stdlib,
     configure_logging,
     flush_logging,
     get_logger,
@@ -24,19 +25,6 @@ from .context import correlation_id, log_context, set_correlation_id
 from .level import LogLevel
 from .logger import Logger
 from .record import LogRecord
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .stdlib import capture_stdlib
-else:
-
-    def __getattr__(name: str) -> object:
-        if name == "capture_stdlib":
-            from .stdlib import capture_stdlib  # late: it loads logging
-
-            return capture_stdlib
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
 
 __all__ = [
     "LogLevel",

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 from time import time
 
-from ..codes import INVALID_LOG_CONFIG
-from ..error import QiError
 from ..result import failure, success
-from .encode import JsonFormat, text_format
-from .level import LogLevel
+from .level import LogLevel, invalid
 from .logger import make_logger, tune
 from .output import Output
+from .record import json_format, text_format
 from .screen import Screen
-from .sink import open_sink
+from .sink import Descriptor, open_sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, Final, Literal, TypeAlias
+    from typing import Final, Literal, TypeAlias
 
     from ..result import Result
-    from .encode import Format
     from .logger import Logger
+    from .record import Format
     from .sink import SinkChoice
 
     FormatChoice: TypeAlias = Literal["json", "text"] | Format | None
 
 __all__ = [
     "LoggerFactory",
+    "capture_stdlib",
     "configure_logging",
     "flush_logging",
     "get_logger",
@@ -41,56 +40,37 @@ __all__ = [
 ]
 
 _CAPACITY: Final = 10_000
+_NONE: Final[dict[str, LogLevel | str]] = {}
 _TIMEOUT: Final = 5.0
 
 
-class _Configuration:
-    """What the followers follow: an output, a level, and levels by name."""
-
-    __slots__ = ("level", "levels", "output")
-
-    def __init__(self, output: Output, level: LogLevel, levels: dict[str, LogLevel]) -> None:
-        self.output = output
-        self.level = level
-        self.levels = levels
-
-    def level_of(self, name: str) -> LogLevel:
-        """Give the level of the longest dotted beginning of a name that has one."""
-        while name:
-            if name in self.levels:
-                return self.levels[name]
-            name = name.rpartition(".")[0]
-        return self.level
-
-
 class _State:
-    """The configuration in force, made when first needed, and who follows it."""
+    """The output in force, opened when first needed, and the loggers that follow it."""
 
-    __slots__ = ("configuration", "followers")
+    __slots__ = ("followers", "output")
 
     def __init__(self) -> None:
-        self.configuration: _Configuration | None = None
+        self.output: Output | None = None
         self.followers: dict[str, Logger] = {}
 
-    def in_force(self) -> _Configuration:
-        if self.configuration is None:
-            output = _open_output(None, None, True, time, 0).unwrap()
-            self.configuration = _Configuration(output, LogLevel.INFO, {})
-        return self.configuration
+    def in_force(self) -> Output:
+        if self.output is None:
+            self.output = _open_output("info", None, None).unwrap()
+        return self.output
 
-    def change(self, configuration: _Configuration | None) -> None:
-        """Put another configuration, or the first one again, in force for all followers."""
-        before, self.configuration = self.configuration, configuration
+    def change(self, output: Output | None) -> None:
+        """Put another output, or the first one again, in force for all followers."""
+        before, self.output = self.output, output
         for logger in tuple(self.followers.values()):
             self.tune(logger)
         if before is not None:
-            before.output.close(_TIMEOUT)
+            before.close(_TIMEOUT)
 
     def tune(self, logger: Logger) -> None:
         known = None
-        while known is not self.configuration or known is None:  # it may change meanwhile
+        while known is not self.output or known is None:  # it may change meanwhile
             known = self.in_force()
-            tune(logger, known.level_of(logger.name), known.output)
+            tune(logger, known)
 
 
 _state: Final = _State()
@@ -127,24 +107,10 @@ def configure_logging(
     Errors:
         INVALID_LOG_CONFIG: an argument is none of the above; the hint says what it may be.
     """
-    lowest = LogLevel.from_name(level)
-    if not lowest:
-        return lowest
-    chosen: dict[str, LogLevel] = {}
-    for name, word in (levels or {}).items():
-        found = LogLevel.from_name(word)
-        if not found:
-            return failure(found.error.with_context(logger=name))
-        chosen[name] = found.value
-    if not isinstance(background, int) or background < 0:
-        return _invalid(
-            f"background must be a number of records, got {background!r}", "use True, or 1 or more"
-        )
-    capacity = _CAPACITY if background is True else int(background)
-    output = _open_output(format, sink, redact, clock, capacity)
+    output = _open_output(level, format, sink, levels or {}, background, redact, clock)
     if not output:
         return output
-    _state.change(_Configuration(output.value, lowest.value, chosen))
+    _state.change(output.value)
     return success()
 
 
@@ -191,16 +157,30 @@ class LoggerFactory:
         '1970-01-01T00:00:00.000Z DEBUG shop  opened  doors=2'
         """
         if not (isinstance(name, str) and name):
-            return _invalid(f"a logger needs a name, got {name!r}", "use __name__")
-        lowest = LogLevel.from_name(level)
-        if not lowest:
-            return lowest
-        output = _open_output(format, sink, redact, clock, 0)
+            return invalid(f"a logger needs a name, got {name!r}", "use __name__")
+        output = _open_output(level, format, sink, {}, False, redact, clock)
         if not output:
             return output
         logger = make_logger(name)
-        tune(logger, lowest.value, output.value)
+        tune(logger, output.value)
         return success(logger)
+
+
+def capture_stdlib(level: LogLevel | None = None) -> Callable[[], None]:
+    """Bring every record of the standard library's `logging` to our output; give what ends it.
+
+    One handler on the root logger does it; asked again, it stays one. Handlers that are there stay.
+    A record is written where our level for its logger's name allows it.
+
+    Args:
+        level: what the root logger's level is meanwhile; by default it stays, at WARNING as a rule.
+
+    >>> stop = capture_stdlib(LogLevel.INFO)
+    >>> stop()
+    """
+    from .stdlib import capture  # late: it loads logging
+
+    return capture(level)
 
 
 def flush_logging(timeout: float = _TIMEOUT) -> int:
@@ -209,7 +189,7 @@ def flush_logging(timeout: float = _TIMEOUT) -> int:
     Args:
         timeout: how long at most, in seconds.
     """
-    return _state.in_force().output.flush(timeout)
+    return _state.in_force().flush(timeout)
 
 
 def logging_stats() -> dict[str, int]:
@@ -218,13 +198,7 @@ def logging_stats() -> dict[str, int]:
     >>> sorted(logging_stats())
     ['dropped', 'failed', 'waiting']
     """
-    output = _state.in_force().output
-    background = output.background
-    return {
-        "failed": output.failed,
-        "dropped": 0 if background is None else background.dropped,
-        "waiting": 0 if background is None else background.waiting,
-    }
+    return _state.in_force().stats()
 
 
 def reset_logging() -> None:
@@ -238,27 +212,37 @@ def restore(name: str, fields: dict[str, object]) -> Logger:
 
 
 def _open_output(
-    format: Any,
+    level: LogLevel | str,
+    format: FormatChoice,
     sink: SinkChoice,
-    redact: bool,
-    clock: Callable[[], float],
-    capacity: int,
+    levels: Mapping[str, LogLevel | str] = _NONE,
+    background: bool | int = False,
+    redact: bool = True,
+    clock: Callable[[], float] = time,
 ) -> Result[Output]:
+    lowest = LogLevel.from_name(level)
+    if not lowest:
+        return lowest
+    chosen: dict[str, LogLevel] = {}
+    for name, word in levels.items():
+        found = LogLevel.from_name(word)
+        if not found:
+            return failure(found.error.with_context(logger=name))
+        chosen[name] = found.value
+    if not isinstance(background, int) or background < 0:
+        said = f"background must be a number of records, got {background!r}"
+        return invalid(said, "use True, or 1 or more")
     if not (format in (None, "json", "text") or callable(format)):
-        return _invalid(f"{format!r} is no log format", 'use "json", "text" or a function')
+        return invalid(f"{format!r} is no log format", 'use "json", "text" or a function')
     if not callable(clock):
-        return _invalid(f"the clock must be a function, got {clock!r}", "use time.time")
+        return invalid(f"the clock must be a function, got {clock!r}", "use time.time")
     opened = open_sink(sink)
     if not opened:
         return opened
-    screen = Screen(redact)
-    chosen: Any = format
-    if format == "text" or (format is None and opened.value.is_terminal()):
-        chosen = text_format
-    elif not callable(format):
-        chosen = JsonFormat(screen)
-    return success(Output(chosen, opened.value, screen, clock, capacity))
-
-
-def _invalid(message: str, hint: str) -> Result[Any]:
-    return failure(QiError.configuration(INVALID_LOG_CONFIG, message, hint=hint, source="log"))
+    to = opened.value
+    isatty = getattr(to if isinstance(to, Descriptor) else sink, "isatty", None)
+    write = format if callable(format) else json_format
+    if format == "text" or (format is None and isatty is not None and isatty()):
+        write = text_format
+    capacity = _CAPACITY if background is True else int(background)
+    return success(Output(lowest.value, chosen, write, to, Screen(redact), clock, capacity))

@@ -10,24 +10,24 @@ from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from contextvars import Token
-    from types import TracebackType
     from typing import Any, Final, Self
 
 __all__ = ["CURRENT", "Context", "correlation_id", "log_context", "set_correlation_id"]
 
 
 class Context:
-    """Fields and a correlation id, with the place where their format keeps how they look."""
+    """Fields and a correlation id, with the place where a short way keeps how they look."""
 
-    __slots__ = ("_by", "_text", "correlation_id", "fields")
+    __slots__ = ("_by", "_fields", "_text", "correlation_id")
 
-    def __init__(self, fields: Mapping[str, object], correlation_id: str | None) -> None:
-        self.fields: dict[str, object] = dict(fields)
+    _by: Any
+    _text: str
+
+    def __init__(self, fields: dict[str, object], correlation_id: str | None) -> None:
+        self._fields = fields
         self.correlation_id = correlation_id
-        self._by: Any = None
-        self._text = ""
+        self._by = None
 
 
 CURRENT: Final[ContextVar[Context]] = ContextVar("qicore_log", default=Context({}, None))  # noqa: B039  # nobody changes it
@@ -54,21 +54,13 @@ class log_context:  # noqa: N801  # read as a verb phrase, `with log_context(use
         self._tokens: list[Token[Context]] = []
 
     def __enter__(self) -> Self:
-        around = CURRENT.get()
-        inside = Context(
-            around.fields | self._fields,
-            around.correlation_id if self._correlation_id is None else self._correlation_id,
-        )
+        around, named = CURRENT.get(), self._correlation_id
+        fields = {**around._fields, **self._fields} if self._fields else around._fields
+        inside = Context(fields, around.correlation_id if named is None else named)
         self._tokens.append(CURRENT.set(inside))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             CURRENT.reset(self._tokens.pop())
         except ValueError:
@@ -86,4 +78,4 @@ def set_correlation_id(value: str | None, /) -> None:
     Args:
         value: None takes it away. One that came from outside is the caller's to check.
     """
-    CURRENT.set(Context(CURRENT.get().fields, value))
+    CURRENT.set(Context(CURRENT.get()._fields, value))

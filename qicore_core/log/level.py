@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from ..codes import INVALID_LOG_CONFIG
 from ..error import QiError
+from ..lean import Members
 from ..result import failure, success
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import ClassVar, Final, final
+    from typing import Any, ClassVar, Final, final
 
     from ..result import Result
 else:
     from ..lean import final
 
-__all__ = ["LogLevel"]
-
-
-class _Levels(type):
-    """Make the class itself iterable: `for level in LogLevel`."""
-
-    def __iter__(cls) -> Iterator[LogLevel]:
-        return iter(_LEVELS.values())
-
-    def __len__(cls) -> int:
-        return len(_LEVELS)
+__all__ = ["LogLevel", "invalid"]
 
 
 @final
-class LogLevel(int, metaclass=_Levels):
+class LogLevel(int, metaclass=Members):
     """How loud a record is. An `int`, so that levels compare; the numbers are those of `logging`.
 
     `LogLevel("info")` and `LogLevel(20)` give the one object of that name or number; anything else
@@ -40,6 +30,7 @@ class LogLevel(int, metaclass=_Levels):
     """
 
     __slots__ = ()
+    _members: ClassVar[dict[str, LogLevel]] = {}
 
     TRACE: ClassVar[LogLevel]
     DEBUG: ClassVar[LogLevel]
@@ -50,14 +41,9 @@ class LogLevel(int, metaclass=_Levels):
 
     def __new__(cls, level: int | str, /) -> LogLevel:
         """Give the level of a name, in any case, or of a number."""
-        if isinstance(level, str):
-            word = level.strip().lower()
-            name = _OTHER_WORDS.get(word, word)
-        else:
-            name = _NAMES.get(level, "")
-        found = _LEVELS.get(name)
+        found = _LEVELS.get(level.strip().lower() if isinstance(level, str) else level)
         if found is None:
-            raise ValueError(f"{level!r} is no log level; there are: {', '.join(_LEVELS)}")
+            raise ValueError(f"{level!r} is no log level; there are: {', '.join(cls._members)}")
         return found
 
     @staticmethod
@@ -70,13 +56,8 @@ class LogLevel(int, metaclass=_Levels):
         try:
             return success(LogLevel(name))
         except (TypeError, ValueError):
-            return failure(
-                QiError.configuration(
-                    INVALID_LOG_CONFIG,
-                    f"{name!r} is no log level",
-                    hint=f"use one of {', '.join(_LEVELS)}",
-                    source="log",
-                )
+            return invalid(
+                f"{name!r} is no log level", f"use one of {', '.join(LogLevel._members)}"
             )
 
     @property
@@ -94,19 +75,27 @@ class LogLevel(int, metaclass=_Levels):
         return LogLevel, (_NAMES[self],)
 
 
-_LEVELS: Final[dict[str, LogLevel]] = {}
+def invalid(message: str, hint: str, cause: Exception | None = None) -> Result[Any]:
+    """Refuse what nobody can log by."""
+    return failure(
+        QiError.configuration(INVALID_LOG_CONFIG, message, hint=hint, source="log", cause=cause)
+    )
+
+
 _NAMES: Final[dict[int, str]] = {}
-_OTHER_WORDS: Final = {"warning": "warn", "critical": "fatal"}
+_LEVELS: Final[dict[int | str, LogLevel]] = {}
 
 
 def _define_levels() -> None:
-    for name, number in (
-        ("trace", 5), ("debug", 10), ("info", 20), ("warn", 30), ("error", 40), ("fatal", 50),
+    for number, name, *others in (
+        (5, "trace"), (10, "debug"), (20, "info"), (30, "warn", "warning"), (40, "error"),
+        (50, "fatal", "critical"),
     ):  # fmt: skip
         level = int.__new__(LogLevel, number)
-        _LEVELS[name] = level
+        LogLevel._members[name] = level
         _NAMES[number] = name
-        type.__setattr__(LogLevel, name.upper(), level)
+        _LEVELS.update(dict.fromkeys((number, name, *others), level))
+        setattr(LogLevel, name.upper(), level)
 
 
 _define_levels()

@@ -8,17 +8,21 @@ change of the class reaches every logger of the name and all that are bound to f
 from __future__ import annotations
 
 from sys import exception as current_exception
+from time import perf_counter
 
+from ..error import QiError
+from ..result import Failure
 from .level import LogLevel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, Final, Self
+    from typing import Any, ClassVar, Final, Self, TypeVar
 
     from .output import Output
-    from .timed import Timed
 
-__all__ = ["Logger", "make_logger", "tune"]
+    T = TypeVar("T")
+
+__all__ = ["Logger", "Timed", "make_logger", "tune"]
 
 _TRACE, _DEBUG, _INFO, _WARN, _ERROR, _FATAL = LogLevel  # a global is found sooner
 _NO_FIELDS: Final[dict[str, object]] = {}
@@ -57,15 +61,10 @@ class Logger:
     fatal_enabled: ClassVar[bool]
 
     _output: ClassVar[Output]
+    _emit: ClassVar[Any]  # the output's Emitter, as a method
     _fields: dict[str, object]
     _by: Any
     _text: str
-
-    if TYPE_CHECKING:
-
-        def _emit(
-            self, level: LogLevel, message: str, error: object, fields: dict[str, Any], /
-        ) -> None: ...
 
     def __new__(cls, *_: object) -> Self:
         """Refuse: a logger is made by the door that gives it an output."""
@@ -123,7 +122,7 @@ class Logger:
     def timed(
         self, operation: str, /, *, level: LogLevel = LogLevel.INFO, **fields: object
     ) -> Timed:
-        """Say, when the block or the decorated function ends, how long it took and how it went.
+        """Say, when the block ends, how long it took and how it went.
 
         Args:
             operation: the message.
@@ -140,24 +139,66 @@ class Logger:
         >>> seen[0].message, seen[0].fields["outcome"]
         ('count', 'ok')
         """
-        from .timed import Timed  # late: few modules time
-
         return Timed(self, operation, level, fields)
 
     def __repr__(self) -> str:
         bound = "".join([f", {name}" for name in self._fields])
         return f"<Logger {self.name}: {self.level}{bound}>"
 
-    def __copy__(self) -> Self:
+    def __copy__(self, _: object = None, /) -> Self:
         return self
 
-    def __deepcopy__(self, memo: object, /) -> Self:
-        return self
+    __deepcopy__ = __copy__
 
     def __reduce__(self) -> tuple[object, ...]:
         from .configure import restore  # late: it stands on this module
 
         return restore, (self.name, self._fields)
+
+
+class Timed:
+    """A block that logs its duration and outcome.
+
+    The outcome is "ok"; "failed" for a Failure and for an exception, which passes on; "cancelled"
+    for what is no failure: cancellation, KeyboardInterrupt, SystemExit.
+    """
+
+    __slots__ = ("_fields", "_level", "_logger", "_operation", "_result", "_started")
+
+    def __init__(
+        self, logger: Logger, operation: str, level: LogLevel, fields: dict[str, object]
+    ) -> None:
+        self._logger = logger
+        self._operation = operation
+        self._level = level
+        self._fields = fields
+        self._result: object = None
+        self._started = 0.0
+
+    def result(self, result: T, /) -> T:
+        """Let the outcome be that of a Result, and give it back."""
+        self._result = result
+        return result
+
+    def __enter__(self) -> Self:
+        self._result = None
+        self._started = perf_counter()
+        return self
+
+    def __exit__(self, kind: object, exc: BaseException | None, tb: object, /) -> None:
+        level, outcome = self._level, "ok"
+        error = exc
+        if exc is None and isinstance(self._result, Failure):
+            error = self._result.error
+        if isinstance(error, Exception):
+            outcome = "failed"
+            loud = error.category.log_level if isinstance(error, QiError) else "error"
+            level = LogLevel(loud)
+        elif error is not None:
+            outcome = "cancelled"
+        fields = {**self._fields, "duration": perf_counter() - self._started, "outcome": outcome}
+        if self._logger.is_level_enabled(level):
+            self._logger._emit(level, self._operation, error, fields)
 
 
 def make_logger(name: str) -> Logger:
@@ -169,12 +210,12 @@ def make_logger(name: str) -> Logger:
     return logger
 
 
-def tune(logger: Logger, level: LogLevel, output: Output) -> None:
-    """Let a logger, and all that are bound from it, write from this level on to this output."""
+def tune(logger: Logger, output: Output) -> None:
+    """Let a logger, and all that are bound from it, write to this output."""
     kind: Any = type(logger)
     kind._output = output
     kind._emit = output.emitter(logger.name)
-    kind.level = level
+    kind.level = level = output.level_of(logger.name)
     for one in LogLevel:
         enabled = one >= level
         setattr(kind, f"{one}_enabled", enabled)

@@ -1,6 +1,6 @@
 """The bridge to the standard library's `logging`, both ways; the one module here that loads it.
 
-`capture_stdlib` brings the records of other libraries in; `forward` hands ours to the handlers that
+`capture` brings the records of other libraries in; `forward` hands ours to the handlers that
 are set up there. Both at once is no circle: what was handed out is marked and not taken in again.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 
 from .configure import get_logger
-from .encode import error_lines
 from .level import LogLevel
+from .record import error_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .record import LogRecord
     from .screen import Screen
 
-__all__ = ["capture_stdlib", "forward"]
+__all__ = ["capture", "forward"]
 
 _STANDARD: Final = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"))
 
@@ -46,18 +46,8 @@ class _Capture(logging.Handler):
 _capture: Final = _Capture()
 
 
-def capture_stdlib(level: LogLevel | None = None) -> Callable[[], None]:
-    """Bring every record of the standard library's `logging` to our output; give what ends it.
-
-    One handler on the root logger does it; asked again, it stays one. Handlers that are there stay.
-    A record is written where our level for its logger's name allows it.
-
-    Args:
-        level: what the root logger's level is meanwhile; by default it stays, at WARNING as a rule.
-
-    >>> stop = capture_stdlib(LogLevel.INFO)
-    >>> stop()
-    """
+def capture(level: LogLevel | None) -> Callable[[], None]:
+    """Bring records in, as `capture_stdlib` says."""
     root = logging.getLogger()
     before = root.level
     root.addHandler(_capture)

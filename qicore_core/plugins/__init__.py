@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from .faults import no_setting
 from .index import Listed, index, reset
-from .load import Loaded, call_hook, choose, find, hook_modules, load, misfit
+from .load import Loaded, call_hook, choose, find, hook_modules, load, misfit, open_port
 from .manager import manager
 from .policy import PluginPolicy
-from .port import open_port
 
 __all__ = [
     "Listed",
@@ -20,6 +20,7 @@ __all__ = [
     "load",
     "manager",
     "misfit",
+    "no_setting",
     "open_port",
     "reset",
 ]

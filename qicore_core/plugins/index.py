@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import os
 import sys
+from bisect import bisect_left
+from stat import S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
-__all__ = ["Listed", "index", "metadata_of", "normal", "reset"]
+__all__ = ["Listed", "index", "metadata_of", "named", "normal", "reset"]
 
-_MARK: Final = b"[qicore"
-_MAX_BYTES: Final = 1_000_000  # more METADATA than this is not read
+_MARK: Final = "[qicore"
+_MAX_BYTES: Final = 1_000_000  # more of a file than this is not read
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Listed:
@@ -77,6 +80,14 @@ def index() -> tuple[Listed, ...]:
     return _index
 
 
+def named(kind: str, name: str, /) -> tuple[Listed, ...]:
+    """List those that bring a name of a kind, by the order of the index and not all of it."""
+    found, label = index(), (kind, name)
+    start = bisect_left(found, label, key=lambda one: (one.kind, one.name))
+    end = bisect_left(found, (kind, f"{name}\0"), start, key=lambda one: (one.kind, one.name))
+    return found[start:end]
+
+
 def reset() -> None:
     """Forget the index, as after an installation, or between tests."""
     global _index
@@ -85,25 +96,15 @@ def reset() -> None:
 
 def normal(name: str, /) -> str:
     """Normalise a distribution's name. Source: PEP 503."""
-    dashed = name.strip().lower().replace("_", "-").replace(".", "-")
-    while "--" in dashed:
-        dashed = dashed.replace("--", "-")
-    return dashed
+    words = name.strip().lower().replace("_", "-").replace(".", "-").split("-")
+    return "-".join(filter(None, words))
 
 
 def metadata_of(listed: Listed, field: str, /) -> list[str]:
     """Give the values of a field of the METADATA, such as Requires-Dist; none if unreadable."""
-    try:
-        with open(f"{listed.path}/METADATA", encoding="utf-8", errors="replace") as file:
-            header = file.read(_MAX_BYTES).partition("\n\n")[0]
-    except OSError:
-        return []
-    prefix = f"{field.lower()}:"
-    return [
-        line[len(prefix) :].strip()
-        for line in header.splitlines()
-        if line.lower().startswith(prefix)
-    ]
+    text = _text_of(f"{listed.path}/METADATA").replace("\r\n", "\n")
+    lines = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
+    return [value.strip() for name, _, value in lines if name.lower() == field.lower()]
 
 
 def _scan() -> Iterator[Listed]:
@@ -111,7 +112,7 @@ def _scan() -> Iterator[Listed]:
     for folder in sys.path:
         try:
             entries = sorted(os.listdir(folder or "."))  # an order, so that nothing goes by luck
-        except OSError:
+        except (OSError, ValueError):
             continue
         for entry in entries:
             if not entry.endswith(".dist-info") or entry[0] == "~":
@@ -122,32 +123,50 @@ def _scan() -> Iterator[Listed]:
                 continue  # the first on the path is the one that imports find
             seen.add(distribution)
             path = f"{folder or '.'}/{entry}"
-            try:
-                with open(f"{path}/entry_points.txt", "rb", buffering=0) as file:
-                    raw = file.read()
-            except OSError:
-                continue
-            if _MARK in raw:
-                yield from _read(raw.decode("utf-8", "replace"), distribution, version, path)
+            text = _text_of(f"{path}/entry_points.txt")
+            if _MARK in text:
+                yield from _read(text, distribution, version, path)
+
+
+def _text_of(path: str) -> str:
+    """Read what a regular file begins with; a pipe, a device and what is not there are empty.
+
+    Anybody may put a file on the path: opening one must not wait, nor reading it be without end.
+    """
+    raw = b""
+    try:
+        file = os.open(path, _FLAGS)
+        try:
+            if S_ISREG(os.fstat(file).st_mode):
+                while len(raw) < _MAX_BYTES and (more := os.read(file, _MAX_BYTES - len(raw))):
+                    raw += more
+        finally:
+            os.close(file)
+    except (OSError, ValueError):
+        pass  # what was read counts
+    return raw.decode("utf-8", "replace")
 
 
 def _read(text: str, distribution: str, version: str, path: str) -> Iterator[Listed]:
-    group = ""
-    for line in text.splitlines():
-        line = line.strip()
+    ours = kind = ""
+    for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
-            group = line.strip("[] ")
-        elif line and line[0] not in "#;" and (group == "qicore" or group.startswith("qicore.")):
-            name, equals, value = line.partition("=")
-            if equals:
-                kind, module = group.partition(".")[2], value.partition("[")[0].strip()
-                yield Listed(kind, name.strip(), module, distribution, version, path)
+            ours, _, kind = line.strip("[] ").partition(".")
+        elif ours == "qicore" and "=" in line and line[0] not in "#;":
+            name, _, value = line.partition("=")
+            module = value.partition("[")[0].strip()
+            yield Listed(kind, name.strip(), module, distribution, version, path)
 
 
 def _scan_slowly() -> Iterator[Listed]:
     from importlib.metadata import distributions  # late: 50 ms, and seldom needed
 
-    for distribution in distributions():
-        raw = distribution.read_text("entry_points.txt") or ""
-        if _MARK.decode() in raw:
-            yield from _read(raw, normal(distribution.name), distribution.version, "")
+    # Folders were looked through, and by importlib a pipe in one is waited for.
+    others = [one for one in sys.path if not os.path.isdir(one or ".")]
+    for distribution in distributions(path=others):
+        try:
+            text = distribution.read_text("entry_points.txt") or ""
+            if _MARK in text:
+                yield from _read(text, normal(distribution.name), distribution.version, "")
+        except Exception:  # noqa: BLE001, S112  # foreign files and finders
+            continue

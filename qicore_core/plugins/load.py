@@ -1,8 +1,8 @@
-"""From a name to a factory: each way in which a plugin can be broken is a Failure.
+"""From a name to an open port: each way in which a plugin can be broken is a Failure.
 
-`load` imports one module and calls its two marked functions, without pluggy. What a plugin raises,
-SystemExit included, what it forgets to register and what it returns wrongly are values here; the
-other plugins keep working. Cancellation and Ctrl-C pass.
+`load` imports one module and calls its two marked functions, without pluggy; `open_port` opens what
+they registered. What a plugin raises, SystemExit included, what it forgets to register and what it
+returns wrongly are values here; the other plugins keep working. Cancellation and Ctrl-C pass.
 """
 
 from __future__ import annotations
@@ -10,22 +10,27 @@ from __future__ import annotations
 import sys
 
 from ..kinds import PluginInfo, Registry
-from ..result import Failure, failure, success
+from ..opening import Opening
+from ..result import Failure, Success, failure, success
 from . import faults
-from .index import Listed, index, metadata_of
+from .index import Listed, index, metadata_of, named
 from .policy import PluginPolicy
 from .version import fits, range_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
-    from typing import Any
+    from typing import Any, TypeVar
 
     from ..error import QiError
-    from ..kinds import Extension, Kind
+    from ..kinds import Extension, Kind, Parts
+    from ..opening import Closes
     from ..result import Result
 
-__all__ = ["Loaded", "call_hook", "choose", "find", "hook_modules", "load", "misfit"]
+    Port = TypeVar("Port", bound=Closes)
+
+__all__ = ["Loaded", "call_hook", "choose", "find", "hook_modules", "load", "misfit", "open_port"]
 
 
 class Loaded:
@@ -41,18 +46,11 @@ class Loaded:
 
     __slots__ = ("factory", "info", "kind", "listed", "module")
 
-    def __init__(
-        self,
-        listed: Listed,
-        module: ModuleType,
-        kind: Kind[Any, Any] | Extension[Any] | None,
-        factory: Any,
-        info: PluginInfo,
-    ) -> None:
+    def __init__(self, listed: Listed, module: ModuleType, info: PluginInfo) -> None:
         self.listed = listed
         self.module = module
-        self.kind = kind
-        self.factory = factory
+        self.kind: Kind[Any, Any] | Extension[Any] | None = None
+        self.factory: Any = None
         self.info = info
 
     def __repr__(self) -> str:
@@ -68,13 +66,14 @@ def find(kind: str, name: str, /, policy: PluginPolicy | None = None) -> Result[
         PLUGIN_CONFLICT: two distributions bring the name and none is preferred.
     """
     policy = policy or PluginPolicy.from_environment()
-    found = [one for one in index() if one.kind == kind and one.name == name]
+    found = named(kind, name)
     if not found:
         return failure(faults.not_found(kind, name))
     allowed = [one for one in found if policy.refusal(one.distribution) is None]
     if not allowed:
         return failure(faults.blocked(found[0], policy))
-    settled = policy.settle(allowed)
+    preferred = [one for one in allowed if one.distribution == policy.prefer.get(one.label)]
+    settled = preferred or allowed
     return success(settled[0]) if len(settled) == 1 else failure(faults.conflict(settled))
 
 
@@ -82,7 +81,7 @@ def misfit(listed: Listed, /) -> str:
     """Give the range of the core that a plugin requires if this core is not in it; imports none."""
     from .. import __version__
 
-    wanted = range_in(metadata_of(listed, "Requires-Dist"), "qicore-core") if listed.path else ""
+    wanted = range_in(metadata_of(listed, "Requires-Dist"), "qicore-core")
     return wanted if wanted and not fits(__version__, wanted) else ""
 
 
@@ -100,6 +99,53 @@ def load(kind: str, name: str, /, policy: PluginPolicy | None = None) -> Result[
     return _load(listed.value) if listed else listed
 
 
+def open_port(
+    kind: Kind[Port, Any], name: str, url: str, settings: Mapping[str, object], parts: Parts, /
+) -> Opening[Port]:
+    """Load the driver of a name and open its port.
+
+    Args:
+        kind: the one that the driver must have registered under.
+        name: the driver's, as its entry point has it.
+        url: handed to its factory, as is `settings`.
+        parts: handed to it too; `parts.plugins` says which plugins may be imported.
+
+    Errors:
+        those of `load`, and of the driver itself.
+        PLUGIN_NOT_FOUND: too, where the URL has no scheme; the hint says how it is written.
+        PLUGIN_RAISED: its factory, or opening, raised what it should have returned.
+        PLUGIN_LOAD_FAILED: it imports an SDK when it opens, and that is missing.
+        PLUGIN_INVALID: it returned what is no Opening of a port, or has a Kind of its own.
+    """
+
+    async def start() -> Result[Port]:
+        if ":" not in url:
+            return failure(faults.no_scheme(kind.name, url))
+        loaded = load(kind.name, name, parts.plugins)
+        if isinstance(loaded, Failure):
+            return loaded
+        listed, factory = loaded.value.listed, loaded.value.factory
+        if loaded.value.kind is not kind:
+            why = f"it registered {listed.label} under another {kind.name} than the domain's"
+            return failure(faults.invalid(listed, why))
+        try:
+            opening = factory(url, settings, parts)
+            if not isinstance(opening, Opening):
+                why = f"its factory returned {type(opening).__name__}, not an Opening"
+                return failure(faults.invalid(listed, why))
+            opened: Any = await opening
+        except (Exception, SystemExit) as exception:  # noqa: BLE001  # foreign code
+            return failure(faults.failed(listed, "opening it", exception))
+        if isinstance(opened, Failure):
+            return opened
+        if isinstance(opened, Success) and hasattr(opened.value, "close"):
+            return opened
+        why = "its Opening gave no Result of something with close()"
+        return failure(faults.invalid(listed, why))
+
+    return Opening(start)
+
+
 def choose(kind: str, /, policy: PluginPolicy | None = None) -> Result[str]:
     """Give the only name of a kind that is installed; a built-in counts if nothing else is.
 
@@ -111,8 +157,8 @@ def choose(kind: str, /, policy: PluginPolicy | None = None) -> Result[str]:
     policy = policy or PluginPolicy.from_environment()
     installed = [one for one in index() if one.kind == kind]
     found = [one for one in installed if policy.refusal(one.distribution) is None]
-    drivers = [one for one in found if not one.is_builtin]
-    names = sorted({one.name for one in drivers or found})
+    drivers = [one for one in found if not one.is_builtin] or found
+    names = sorted({one.name for one in drivers})
     if len(names) == 1:
         return success(names[0])
     if names:
@@ -165,15 +211,12 @@ def _load(listed: Listed) -> Result[Loaded]:
     if isinstance(module, Failure):
         return module
     registry, info = Registry(), PluginInfo()
-    loaded = Loaded(listed, module.value, None, None, info)
+    loaded = Loaded(listed, module.value, info)
     for hook, argument in (("qicore_plugin_info", info), ("qicore_register_adapters", registry)):
         called = call_hook(loaded, hook, argument)
         if isinstance(called, Failure):
             return called
-    if not isinstance(info.api, str):
-        why = f"the range in info.api must be text, got {type(info.api).__name__}"
-        return failure(faults.invalid(listed, why))
-    if info.api and not fits(__version__, info.api):
+    if info.api and not fits(__version__, str(info.api)):  # foreign code: it may be no text
         return failure(faults.incompatible(listed, info.api, __version__))
     if listed.kind:
         found = registry.find(listed.kind, listed.name)

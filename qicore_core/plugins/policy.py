@@ -11,12 +11,12 @@ from os import environ
 from .. import codes
 from ..error import QiError
 from ..result import failure, success
-from .index import Listed, normal
+from .index import normal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Final
+    from typing import Any, Final
 
     from ..result import Result
 
@@ -65,30 +65,28 @@ class PluginPolicy:
         return cls.from_settings({}).unwrap()
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, object], /) -> Result[PluginPolicy]:
+    def from_settings(cls, settings: object, /) -> Result[PluginPolicy]:
         """Read `allow`, `deny` and `prefer` of a section, as Runtime does of `[qicore.plugins]`.
 
         Each is as the class takes it, or text as its environment variable has it; where that
         variable is set, it replaces the setting.
 
         Errors:
-            PLUGIN_POLICY_INVALID: a setting of another name, or of another shape: to pass over it
-                would allow what was to be denied.
+            PLUGIN_POLICY_INVALID: no section, a setting of another name, or of another shape: to
+                pass over it would allow what was to be denied.
         """
+        if not isinstance(settings, dict):
+            return failure(_refused("qicore.plugins is no section"))
         said = dict(settings)
-        for name, variable in _VARIABLES.items():
-            if variable in environ:
-                said[name] = environ[variable]
+        read: dict[str, Any] = {}
+        said.update({name: environ[one] for name, one in _VARIABLES.items() if one in environ})
         for name, value in said.items():
-            if not _fits(name, value):
-                return failure(_refused(name))
-        return success(
-            cls(
-                allow=_names(said["allow"]) if "allow" in said else None,
-                deny=_names(said.get("deny", ())),
-                prefer=_pairs(said.get("prefer", {})),
-            )
-        )
+            reads = _pairs if name == "prefer" else _names
+            read[name] = reads(value) if name in _VARIABLES else None
+            if read[name] is None:
+                why = f"{name!r} is none of its settings, or of the wrong shape"
+                return failure(_refused(why))
+        return success(cls(**read))
 
     def refusal(self, distribution: str, /) -> str | None:
         """Say why one may not be imported, "denied" or "not allowed"; None where it may."""
@@ -99,43 +97,33 @@ class PluginPolicy:
             return "not allowed"
         return None
 
-    def settle(self, candidates: list[Listed], /) -> list[Listed]:
-        """Give of several candidates for one name the preferred one, or all where none is."""
-        wanted = self.prefer.get(candidates[0].label) if candidates else None
-        return [one for one in candidates if one.distribution == wanted] or candidates
-
     def __repr__(self) -> str:
         allow = None if self.allow is None else sorted(self.allow)
         return f"PluginPolicy(allow={allow}, deny={sorted(self.deny)}, prefer={self.prefer})"
 
 
-def _fits(name: str, value: object) -> bool:
-    if name == "prefer" and isinstance(value, dict):
-        return all(isinstance(one, str) for one in value.values())
-    if name in ("allow", "deny") and isinstance(value, list | tuple):
-        return all(isinstance(one, str) for one in value)
-    return name in _VARIABLES and isinstance(value, str)
-
-
-def _refused(name: str) -> QiError:
-    if name in _VARIABLES:
-        shape = "a table of kind/name to a distribution" if name == "prefer" else "a list of names"
-        message, hint = f"the plugin policy's {name!r} is of the wrong shape", f"give {shape}"
-    else:
-        message = f"the plugin policy has no setting {name!r}"
-        hint = f"there are: {', '.join(_VARIABLES)}"
+def _refused(why: str) -> QiError:
     return QiError.configuration(
-        codes.PLUGIN_POLICY_INVALID, message, hint=hint, source="plugins", setting=name
+        codes.PLUGIN_POLICY_INVALID,
+        f"the plugin policy cannot be read: {why}",
+        hint='write allow = ["a"], deny = ["b"] or prefer = { "kind/name" = "distribution" }',
+        source="plugins",
     )
 
 
-def _names(said: object) -> list[str]:
+def _names(said: object) -> list[str] | None:
+    """Read a list of names, or text with commas between; None where it is neither."""
     names = said.split(",") if isinstance(said, str) else said
-    return [name.strip() for name in names if name.strip()]  # type: ignore[attr-defined]  # checked
+    if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+        return None
+    return [name.strip() for name in names if name.strip()]
 
 
-def _pairs(said: object) -> dict[str, str]:
-    if isinstance(said, dict):
+def _pairs(said: object) -> dict[str, str] | None:
+    """Read which distribution a label prefers, by a table or as text has it; None as above."""
+    if isinstance(said, str):
+        pairs = [pair.partition("=") for pair in said.split(",") if pair.strip()]
+        return {label.strip(): name for label, _, name in pairs}
+    if isinstance(said, dict) and all(isinstance(one, str) for one in said.values()):
         return said
-    pairs = [pair.partition("=") for pair in _names(said)]
-    return {label.strip(): name for label, _, name in pairs}
+    return None

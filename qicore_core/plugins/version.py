@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from .index import normal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 __all__ = ["fits", "range_in"]
+
+_DIGITS: Final = "0123456789"
+_HOLDS: Final = {  # the longer signs first, as one begins with another
+    ">=": list.__ge__, "<=": list.__le__, "==": list.__eq__, "!=": list.__ne__,
+    "~=": list.__eq__, ">": list.__gt__, "<": list.__lt__,
+}  # fmt: skip
 
 
 def fits(version: str, wanted: str, /) -> bool:
@@ -18,9 +28,8 @@ def fits(version: str, wanted: str, /) -> bool:
     >>> fits("0.1.4", ">=0.1,<0.2"), fits("0.2.0", "~=0.1.3"), fits("1.0", "==1.*")
     (True, False, True)
     """
-    return all(
-        _one(_numbers(version), clause.strip()) for clause in wanted.split(",") if clause.strip()
-    )
+    have = _numbers(version)
+    return all(_holds(have, clause.strip()) for clause in wanted.split(",") if clause.strip())
 
 
 def range_in(requirements: list[str], distribution: str, /) -> str:
@@ -32,61 +41,35 @@ def range_in(requirements: list[str], distribution: str, /) -> str:
     '<0.2,>=0.1'
     """
     for line in requirements:
-        requirement, _, marker = line.partition(";")
-        name = requirement.strip()
-        end = 0
-        while end < len(name) and (name[end].isalnum() or name[end] in "-_."):
-            end += 1
-        if normal(name[:end]) == distribution and "extra" not in marker:
-            rest = name[end:].strip()
-            if rest.startswith("["):
-                rest = rest.partition("]")[2]
-            return "" if rest.strip().startswith("@") else rest.strip(" ()")
+        said, _, marker = line.strip().partition(";")
+        name = said
+        for sign in "[(<>=!~@ ":
+            name = name.partition(sign)[0]
+        if normal(name) == distribution and "extra" not in marker:
+            rest = said.removeprefix(name).rpartition("]")[2].strip(" ()")
+            return "" if rest.startswith("@") else rest
     return ""
 
 
-def _one(have: list[int], clause: str) -> bool:
-    for sign in (">=", "<=", "==", "!=", "~=", ">", "<"):
-        if clause.startswith(sign):
-            break
-    else:
-        return False
-    text = clause[len(sign) :].strip()
-    wild = text.endswith(".*")
+def _holds(have: list[int], clause: str) -> bool:
+    sign = next((sign for sign in _HOLDS if clause.startswith(sign)), "")
+    text = clause.removeprefix(sign).strip()
+    if sign == "~=":
+        return _holds(have, f">={text}") and _holds(have, f"=={text.rpartition('.')[0]}.*")
     want = _numbers(text.removesuffix(".*"))
-    if not want:
-        return False
-    if wild or sign == "~=":
-        start = want if wild else want[:-1]
-        same = _padded(have, len(start))[: len(start)] == start
-        return same != (sign == "!=") and (wild or _padded(have, len(want)) >= want)
+    if text.endswith(".*"):
+        have = have[: len(want)]
     size = max(len(have), len(want))
-    mine, theirs = _padded(have, size), _padded(want, size)
-    return {
-        ">=": mine >= theirs,
-        "<=": mine <= theirs,
-        "==": mine == theirs,
-        "!=": mine != theirs,
-        ">": mine > theirs,
-        "<": mine < theirs,
-    }[sign]
+    padded = [numbers + [0] * (size - len(numbers)) for numbers in (have, want)]
+    return bool(sign and want) and _HOLDS[sign](*padded)
 
 
 def _numbers(text: str) -> list[int]:
     numbers: list[int] = []
     for part in text.strip().lstrip("vV").split("."):
-        digits = ""
-        for char in part:
-            if not char.isdigit():
-                break
-            digits += char
-        if not digits:
-            break
-        numbers.append(int(digits[:9]))
-        if digits != part:
+        rest = part.lstrip(_DIGITS)
+        if rest != part:
+            numbers.append(int(part.removesuffix(rest)[:9]))
+        if rest:
             break  # "0rc1": the rest is a pre-release
     return numbers
-
-
-def _padded(numbers: list[int], size: int) -> list[int]:
-    return numbers + [0] * (size - len(numbers))

@@ -6,8 +6,7 @@ to. This room must never learn what is called.
 
 from __future__ import annotations
 
-from .breaker import CircuitBreaker
-from .circuit import CircuitBreakerConfig, CircuitBreakerState
+from .breaker import CircuitBreaker, CircuitBreakerConfig, CircuitBreakerState
 from .clock import SYSTEM_CLOCK, Clock, SystemClock
 from .deadline import Deadline
 from .limits import Bulkhead, Rate, RateLimiter

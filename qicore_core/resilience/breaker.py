@@ -19,26 +19,98 @@ from __future__ import annotations
 from _thread import allocate_lock  # what threading.Lock is, without the cost of threading
 
 from ..codes import CIRCUIT_OPEN
-from ..error import QiError
+from ..error import ErrorCategory, QiError
 from ..events import CallEvent, emit, is_listening
 from ..result import failure, success
-from .circuit import CLOSED, HALF_OPEN, OPEN, CircuitBreakerConfig, CircuitBreakerState
 from .clock import SYSTEM_CLOCK
+from .value import Value, require
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, TypeAlias, final
+    from collections.abc import Collection
+    from typing import ClassVar, Final, TypeAlias, final
 
     from ..result import Result
     from .clock import Clock
 
-    _Change: TypeAlias = tuple[CircuitBreakerState, CircuitBreakerState]  # it was, it is
+    _Change: TypeAlias = "tuple[CircuitBreakerState, CircuitBreakerState]"  # it was, it is
 else:
     from ..lean import final
 
-__all__ = ["CircuitBreaker"]
+__all__ = ["CircuitBreaker", "CircuitBreakerConfig", "CircuitBreakerState"]
 
 _BUCKETS: Final = 10
+_TROUBLES: Final = "TIMEOUT NETWORK UNAVAILABLE EXHAUSTED BAD_DATA INTERNAL UNKNOWN"
+_COUNTED: Final = frozenset(map(ErrorCategory, _TROUBLES.split()))
+
+
+@final
+class CircuitBreakerState(str):
+    """CLOSED lets calls pass, OPEN refuses them, HALF_OPEN lets a few pass as probes."""
+
+    __slots__ = ()
+
+    CLOSED: ClassVar[CircuitBreakerState]
+    OPEN: ClassVar[CircuitBreakerState]
+    HALF_OPEN: ClassVar[CircuitBreakerState]
+
+    def __repr__(self) -> str:
+        return f"CircuitBreakerState.{self!s}"
+
+
+_CLOSED = CircuitBreakerState.CLOSED = CircuitBreakerState("CLOSED")
+_OPEN = CircuitBreakerState.OPEN = CircuitBreakerState("OPEN")
+_HALF_OPEN = CircuitBreakerState.HALF_OPEN = CircuitBreakerState("HALF_OPEN")
+
+
+@final
+class CircuitBreakerConfig(Value):
+    """When a circuit opens, and when it closes again.
+
+    It opens by whatever is named; if nothing is, when half of at least ten calls fail.
+
+    Args:
+        failure_threshold: opens at so many failures in the window; None for no such bound.
+        failure_rate: opens at such a share of failures, from 0 to 1, among `minimum_calls`; None
+            for no such bound. 0.5 if neither this nor `failure_threshold` is given.
+        minimum_calls: how many calls the window must hold before a share says anything.
+        slow_call_seconds: from when on a call is slow; None if none is.
+        slow_call_rate: opens at such a share of slow calls among `minimum_calls`.
+        window_seconds: how far back calls are counted, in steps of a tenth.
+        timeout_seconds: how long it stays open before it probes.
+        half_open_permits: probes at once, at most.
+        success_threshold: good probes that close it.
+        lease_seconds: after so long a probe that did not end no longer holds its permit.
+        counted: the categories that count as failures. An error of any other (the caller's fault, a
+            contention, a rate limit that a healthy service names) counts neither as a failure nor
+            as a success.
+    """
+
+    failure_threshold: int | None = None
+    failure_rate: float | None = None
+    minimum_calls: int = 10
+    slow_call_seconds: float | None = None
+    slow_call_rate: float = 0.5
+    window_seconds: float = 30.0
+    timeout_seconds: float = 30.0
+    half_open_permits: int = 1
+    success_threshold: int = 2
+    lease_seconds: float = 30.0
+    counted: Collection[ErrorCategory] = _COUNTED
+
+    def _check(self) -> None:
+        for name, value in self._fields().items():
+            if name.endswith("_rate"):
+                require(
+                    value is None or 0.0 < value <= 1.0, f"{name} is more than 0, up to 1", value
+                )
+            elif name.endswith("_seconds"):
+                require(value is None or value > 0.0, f"{name} is a positive number", value)
+            elif name != "counted":
+                require(value is None or value >= 1, f"{name} is at least 1", value)
+        if self.failure_threshold is self.failure_rate is None:
+            self._keep(failure_rate=0.5)
+        self._keep(counted=frozenset(self.counted))
 
 
 @final
@@ -65,9 +137,8 @@ class CircuitBreaker:
     """
 
     __slots__ = (
-        "closed_permit", "config", "key", "name", "_bucket", "_calls", "_failures", "_granted",
-        "_last", "_leases", "_lock", "_now", "_slow", "_slow_from", "_state", "_successes",
-        "_until", "_width",
+        "closed_permit", "config", "key", "name", "_last", "_leases", "_lock", "_now", "_slow_from",
+        "_state", "_successes", "_until", "_width", "_window",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +156,7 @@ class CircuitBreaker:
         self._lock = allocate_lock()
         self._width = self.config.window_seconds / _BUCKETS
         self._slow_from = self.config.slow_call_seconds or float("inf")
-        self._state = CLOSED
+        self._state = _CLOSED
         self._until = 0.0
         self._last = 0  # the last permit's number
         self._leases: dict[int, float] = {}  # of the half-open circuit: permit, when it runs out
@@ -94,8 +165,8 @@ class CircuitBreaker:
     @property
     def state(self) -> CircuitBreakerState:
         """What the next call meets: OPEN has become HALF_OPEN once its time is over."""
-        if self._state is OPEN and self._now() >= self._until:
-            return HALF_OPEN
+        if self._state is _OPEN and self._now() >= self._until:
+            return _HALF_OPEN
         return self._state
 
     def acquire(self) -> Result[int]:
@@ -108,7 +179,8 @@ class CircuitBreaker:
             CIRCUIT_OPEN: the call must not be made; `retry_after` says when the circuit will be
                 half open.
         """
-        return self._granted or self._probe()  # closed: one permit, made once, serves all
+        permit = self.closed_permit  # one serves all
+        return success(permit) if permit else self._probe()
 
     def record(self, permit: int, error: QiError | None = None, duration: float = 0.0) -> None:
         """Take note of how a call ended, and in how many seconds.
@@ -125,14 +197,14 @@ class CircuitBreaker:
             now = self._now()
             if permit == self.closed_permit:
                 number = int(now / self._width)
-                if number != self._bucket:
-                    self._turn(number)
-                place = number % _BUCKETS
-                self._calls[place] += 1
+                bucket = self._window[number % _BUCKETS]
+                if bucket[0] != number:  # what it holds is older than the window
+                    bucket[:] = number, 0, 0, 0
+                bucket[1] += 1
                 if is_bad:
-                    self._failures[place] += error is not None
-                    self._slow[place] += duration >= self._slow_from
-                    if self._is_too_bad():
+                    bucket[2] += error is not None
+                    bucket[3] += duration >= self._slow_from
+                    if self._is_too_bad(number):
                         change = self._open(now)
             elif self._leases.pop(permit, now) > now:
                 self._successes += 1
@@ -159,11 +231,11 @@ class CircuitBreaker:
         permit, change, refused = 0, None, None
         with self._lock:
             now = self._now()
-            if self._granted is not None:  # another thread closed it meanwhile
-                return self._granted
-            if self._state is OPEN and now >= self._until:
-                change, self._state = (OPEN, HALF_OPEN), HALF_OPEN
-            if self._state is OPEN:
+            if self.closed_permit:  # another thread closed it meanwhile
+                return success(self.closed_permit)
+            if self._state is _OPEN and now >= self._until:
+                change, self._state = (_OPEN, _HALF_OPEN), _HALF_OPEN
+            if self._state is _OPEN:
                 refused = self._refusal(self._until - now)
             else:
                 for lease in [lease for lease, until in self._leases.items() if until <= now]:
@@ -178,9 +250,10 @@ class CircuitBreaker:
         return failure(refused) if refused is not None else success(permit)
 
     def _refusal(self, retry_after: float | None) -> QiError:
+        about = (self.name or "the service") + ("" if self.key is None else f" ({self.key})")
         error = QiError.unavailable(
             CIRCUIT_OPEN,
-            f"calls to {self.name or 'the service'} are refused: too many failed or were slow",
+            f"calls to {about} are refused: too many failed or were slow",
             retry_after=retry_after,
             hint="find out why it fails; calls pass again by themselves once it answers",
             source=self.name or None,
@@ -189,45 +262,32 @@ class CircuitBreaker:
         return error if self.key is None else error.with_context(key=str(self.key))
 
     def _close(self) -> _Change:
-        was, self._state = self._state, CLOSED
+        was, self._state = self._state, _CLOSED
         self._last += 1
         self.closed_permit = self._last
-        self._granted: Result[int] | None = success(self.closed_permit)
-        self._calls = [0] * _BUCKETS
-        self._failures = [0] * _BUCKETS
-        self._slow = [0] * _BUCKETS
-        self._bucket = int(self._now() / self._width)
+        # For each bucket the number of its stretch of time, then calls, failures and slow calls.
+        self._window = [[0, 0, 0, 0] for _ in range(_BUCKETS)]
         self._leases.clear()
-        return was, CLOSED
+        return was, _CLOSED
 
     def _open(self, now: float) -> _Change:
-        was, self._state = self._state, OPEN
+        was, self._state = self._state, _OPEN
         self._until = now + self.config.timeout_seconds
         self.closed_permit = 0
-        self._granted = None
         self._successes = 0
         self._leases.clear()
-        return was, OPEN
+        return was, _OPEN
 
-    def _turn(self, number: int) -> None:
-        """Empty the buckets between the newest and this one."""
-        for passed in range(
-            self._bucket + 1, self._bucket + 1 + min(_BUCKETS, number - self._bucket)
-        ):
-            place = passed % _BUCKETS
-            self._calls[place] = self._failures[place] = self._slow[place] = 0
-        self._bucket = number
-
-    def _is_too_bad(self) -> bool:
+    def _is_too_bad(self, newest: int) -> bool:
         config = self.config
-        calls, failures = sum(self._calls), sum(self._failures)
+        recent = [counts for number, *counts in self._window if number > newest - _BUCKETS]
+        calls, failures, slow = map(sum, zip(*recent, strict=True))
         if config.failure_threshold is not None and failures >= config.failure_threshold:
             return True
         if calls < config.minimum_calls:
             return False
         if config.failure_rate is not None and failures >= config.failure_rate * calls:
             return True
-        slow = sum(self._slow)
         return slow > 0 and slow >= config.slow_call_rate * calls
 
     def _tell(self, change: _Change | None) -> None:

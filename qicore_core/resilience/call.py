@@ -15,29 +15,26 @@ from .deadline import Deadline, current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
-    from typing import Any, Final, TypeAlias, TypeVar, final
+    from collections.abc import Callable, Coroutine
+    from typing import Any, Final, TypeAlias, TypeVar
 
     from ..result import Result
     from .clock import Timer
-    from .state import State
+    from .runner import State
 
     T = TypeVar("T")
     Repeatable: TypeAlias = bool | Callable[[QiError], bool]
-else:
-    from ..lean import final
 
 __all__ = ["Call", "finish"]
 
 _FOREVER: Final = float("inf")
 
 
-@final
 class Call:
     """What is called, and how far it got."""
 
     __slots__ = (
-        "args", "attempts", "began", "deadline", "fn", "is_blocking", "is_told", "kwargs", "last",
+        "args", "attempts", "began", "deadline", "fn", "is_blocking", "is_told", "last",
         "operation", "repeatable", "state", "timer",
     )  # fmt: skip
 
@@ -46,7 +43,6 @@ class Call:
         state: State,
         fn: Callable[..., Any],
         args: tuple[object, ...],
-        kwargs: Mapping[str, Any],
         operation: str | None,
         repeatable: Repeatable,
         is_blocking: bool,
@@ -54,7 +50,6 @@ class Call:
         self.state = state
         self.fn = fn
         self.args = args
-        self.kwargs = kwargs
         self.operation = operation
         self.repeatable = repeatable
         self.is_blocking = is_blocking
@@ -67,8 +62,10 @@ class Call:
 
     async def run(self, timeout: float | None) -> Result[Any]:
         """Make the call, in so many seconds or before the deadline that holds here, if earlier."""
+        if timeout is None:
+            timeout = self.state.timeout
         if timeout is not None:
-            with Deadline(self.began + timeout, self.state.clock) as deadline:
+            with Deadline.after(timeout, clock=self.state.clock) as deadline:
                 result = await self._within(deadline)
         else:
             ambient = current.get()
@@ -115,9 +112,11 @@ class Call:
                 if state.budget is not None:
                     state.budget.give(state.gain)
                 return result
-            wait = self._after(result)
-            if isinstance(wait, Failure):
-                return wait
+            wait = self._after(result.error)
+            if isinstance(wait, QiError):
+                # A Failure of its own in any case: we looked at that one, whoever called did not
+                # yet, and `python -X dev` tells of those that nobody looks at.
+                return failure(wait)
             if self.is_blocking:
                 state.clock.sleep_sync(wait)
             else:
@@ -126,75 +125,72 @@ class Call:
 
     async def _admitted(self) -> Result[Any]:
         """Wait for the rate, then for a place in the bulkhead."""
-        limiter, bulkhead = self.state.limiter, self.state.bulkhead
-        if limiter is not None:
-            turn = limiter.acquire_sync() if self.is_blocking else await limiter.acquire()
-            if not turn:
-                return turn
-        if bulkhead is None:
-            return await self._guarded()
-        place = bulkhead.acquire_sync() if self.is_blocking else await bulkhead.acquire()
-        if not place:
-            return place
+        bulkhead = self.state.bulkhead
+        for gate in (self.state.limiter, bulkhead):
+            if gate is not None:
+                passed = gate.acquire_sync() if self.is_blocking else await gate.acquire()
+                if isinstance(passed, Failure):
+                    return passed
         try:
             return await self._guarded()
         finally:
-            bulkhead.release()
+            if bulkhead is not None:
+                bulkhead.release()
 
     async def _guarded(self) -> Result[Any]:
         """Make an attempt if the breaker lets it pass, and tell the breaker what came of it."""
-        state = self.state
-        breaker = state.breaker
-        permit, since = 0, 0.0
-        if breaker is not None:
-            granted = breaker.acquire()
-            if not granted:
-                return granted
-            permit, since = granted.value, state.now()
+        breaker, now = self.state.breaker, self.state.now
+        attempt = self._attempt if self.state.attempt_timeout is None else self._timed
+        if breaker is None:
+            return await attempt()
+        granted = breaker.acquire()
+        if not granted:
+            return granted
+        permit, since = granted.value, now()
         try:
-            if state.attempt_timeout is not None:
-                result = await self._timed(state.attempt_timeout)
-            else:
-                result = self.fn(*self.args, **self.kwargs)
-                if not self.is_blocking:
-                    result = await result
-            error = None if result.__class__ is Success else _error_of(result)
+            result = await attempt()
         except BaseException as end:
-            if breaker is not None:
-                if isinstance(end, Exception) or not self._is_late():
-                    breaker.release(permit)  # a bug, or cancelled: no word on the service
-                else:  # cut short by the deadline: a service that hangs must not look healthy
-                    breaker.record(permit, self._too_late(), state.now() - since)
+            if isinstance(end, Exception) or not self._is_late():
+                breaker.release(permit)  # a bug, or cancelled: no word on the service
+            else:  # cut short by the deadline: a service that hangs must not look healthy
+                breaker.record(permit, self._too_late(), now() - since)
             raise
-        if breaker is not None:
-            breaker.record(permit, error, state.now() - since)
-        return result  # type: ignore[no-any-return]  # _error_of looked
+        error = None if result.__class__ is Success else _error_of(result)
+        breaker.record(permit, error, now() - since)
+        return result
 
-    async def _timed(self, limit: float) -> Any:
-        clock = self.state.clock
+    async def _timed(self) -> Result[Any]:
+        limit, clock = self.state.attempt_timeout or 0.0, self.state.clock
         with Deadline.after(limit, clock=clock):
             if self.is_blocking:
-                return self.fn(*self.args, **self.kwargs)
+                return await self._attempt()
             timer = clock.timeout(limit)
             try:
                 async with timer:
-                    return await self.fn(*self.args, **self.kwargs)
+                    return await self._attempt()
             except TimeoutError:
                 if not timer.expired():
                     raise
-        return failure(
-            QiError.timeout(
-                TIMEOUT_ERROR,
-                f"an attempt of {self._what()} took longer than {limit:g} s",
-                hint="find out why it is slow, or allow a longer attempt_timeout",
-                source=self.state.name,
-                attempt=self.attempts,
-            )
+        error = QiError.timeout(
+            TIMEOUT_ERROR,
+            f"an attempt of {self._what()} took longer than {limit:g} s",
+            hint="find out why it is slow, or allow a longer attempt_timeout",
+            source=self.state.name,
+            attempt=self.attempts,
         )
+        return failure(error)
 
-    def _after(self, failed: Failure) -> float | Failure:
-        """Say how long to wait for the next attempt, or give the failure that ends the call."""
-        state, error = self.state, failed.error
+    async def _attempt(self) -> Result[Any]:
+        result = self.fn(*self.args)
+        if not self.is_blocking:
+            result = await result
+        if result.__class__ is not Success:
+            _error_of(result)  # it looks whether it is a Result
+        return result  # type: ignore[no-any-return]  # it is one
+
+    def _after(self, error: QiError) -> float | QiError:
+        """Say how long to wait for the next attempt, or give the error that ends the call."""
+        state = self.state
         self.last = error
         wait = None
         if state.retry is not None and (
@@ -203,9 +199,9 @@ class Call:
             remaining = None if self.deadline is None else self.deadline.remaining()
             wait = state.retry.next_delay(error, self.attempts, remaining, state.random)
         if wait is None:
-            return failed if self.attempts == 1 else failure(error.with_context(self._progress()))
+            return error if self.attempts == 1 else error.with_context(self._progress())
         if state.budget is not None and state.budget.take(state.cost) > 0.0:
-            return failure(self._unpaid(error))
+            return self._unpaid(error)
         if self.is_told:
             self._tell("retry", self.began, error, {"attempt": self.attempts, "delay": wait})
         return wait

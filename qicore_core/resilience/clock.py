@@ -10,8 +10,7 @@ from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Final, Protocol
+    from typing import Any, Final, Protocol
 else:
     Protocol = object  # a protocol is for type checkers; typing costs twice the whole core
 
@@ -22,13 +21,7 @@ class Timer(Protocol):
     """Cut short what runs inside `async with`, as `asyncio.timeout` does."""
 
     async def __aenter__(self) -> object: ...
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> bool | None:
+    async def __aexit__(self, kind: Any, exc: Any, tb: Any, /) -> bool | None:
         """Raise TimeoutError if this timer cut the block short; let any other cancellation pass."""
 
     def expired(self) -> bool:  # pyright: ignore[reportReturnType]  # a protocol has no body

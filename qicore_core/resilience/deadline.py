@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from .clock import SYSTEM_CLOCK
+from .value import require
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ class Deadline:
     __slots__ = ("_at", "_clock", "_token")
 
     def __init__(self, at: float, clock: Clock = SYSTEM_CLOCK, /) -> None:
-        if at != at:
-            raise ValueError("a deadline needs a number of seconds, got nan")
         self._at = at
         self._clock = clock
         self._token: Token[Deadline | None] | None = None
@@ -47,6 +46,7 @@ class Deadline:
     @staticmethod
     def after(seconds: float, /, *, clock: Clock = SYSTEM_CLOCK) -> Deadline:
         """Make the deadline that many seconds from now; zero or less has passed already."""
+        require(seconds == seconds, "a deadline needs a number of seconds", seconds)  # no nan
         return Deadline(clock.monotonic() + seconds, clock)
 
     @staticmethod

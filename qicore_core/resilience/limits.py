@@ -13,7 +13,6 @@ from ..error import QiError
 from ..result import failure, success
 from .clock import SYSTEM_CLOCK
 from .deadline import Deadline
-from .tokens import TokenBucket
 from .value import Value, require
 
 TYPE_CHECKING = False
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 else:
     from ..lean import final
 
-__all__ = ["Bulkhead", "Rate", "RateLimiter"]
+__all__ = ["Bulkhead", "Rate", "RateLimiter", "TokenBucket"]
 
 _MAX_WAIT: Final = 10.0
 _PASSED: Final = success()
@@ -39,24 +38,19 @@ class Rate(Value):
 
     Args:
         per_second: how often, over any longer time.
-        burst: how often at once after a pause; by default what a second brings, at least once.
+        burst: how often at once after a pause; 0.0 is what a second brings, at least once.
         max_wait: seconds that a caller waits for its turn at most; the deadline may make it less.
     """
 
-    __slots__ = ("per_second", "burst", "max_wait")
-
     per_second: float
-    burst: float
-    max_wait: float
+    burst: float = 0.0
+    max_wait: float = _MAX_WAIT
 
-    def __init__(
-        self, per_second: float, *, burst: float | None = None, max_wait: float = _MAX_WAIT
-    ) -> None:
-        require(per_second > 0.0, "per_second is a positive number", per_second)
-        burst = max(1.0, per_second) if burst is None else burst
-        require(burst >= 1.0, "burst is at least 1", burst)
-        require(max_wait >= 0.0, "max_wait is a number of seconds, not negative", max_wait)
-        self._keep(per_second, burst, max_wait)
+    def _check(self) -> None:
+        require(self.per_second > 0.0, "per_second is a positive number", self.per_second)
+        self._keep(burst=self.burst or max(1.0, self.per_second))
+        require(self.burst >= 1.0, "burst is at least 1", self.burst)
+        require(self.max_wait >= 0.0, "max_wait is not negative", self.max_wait)
 
 
 @final
@@ -76,35 +70,38 @@ class RateLimiter:
         self._clock = clock
         self._tokens = TokenBucket(rate.burst, rate.per_second, clock)
 
-    async def acquire(self) -> Result[None]:
+    async def acquire(self) -> Result[float]:
         """Wait for a turn in a task.
+
+        Returns:
+            The seconds that it waited.
 
         Errors:
             RATE_EXCEEDED: the turn would come later than `max_wait` or the deadline; `retry_after`
                 says when.
         """
-        wait, refused = self._turn()
-        if refused is None and wait > 0.0:
+        turn = self._turn()
+        if turn and turn.value > 0.0:
             try:
-                await self._clock.sleep(wait)
+                await self._clock.sleep(turn.value)
             except BaseException:  # cancelled: the turn goes to others
                 self._tokens.give(1.0)
                 raise
-        return _PASSED if refused is None else failure(refused)
+        return turn
 
-    def acquire_sync(self) -> Result[None]:
+    def acquire_sync(self) -> Result[float]:
         """Wait for a turn in a thread, as `acquire` does in a task."""
-        wait, refused = self._turn()
-        if refused is None and wait > 0.0:
-            self._clock.sleep_sync(wait)
-        return _PASSED if refused is None else failure(refused)
+        turn = self._turn()
+        if turn and turn.value > 0.0:
+            self._clock.sleep_sync(turn.value)
+        return turn
 
-    def _turn(self) -> tuple[float, QiError | None]:
+    def _turn(self) -> Result[float]:
         limit = _limit(self.rate.max_wait)
         wait = self._tokens.take(1.0, limit)
         if wait <= limit:
-            return wait, None
-        return wait, QiError.rate_limited(
+            return success(wait)
+        error = QiError.rate_limited(
             RATE_EXCEEDED,
             f"more calls{_to(self.name)} than {self.rate.per_second:g} per second",
             retry_after=wait,
@@ -112,6 +109,7 @@ class RateLimiter:
             source=self.name or None,
             waited_at_most=limit,
         )
+        return failure(error)
 
     def __repr__(self) -> str:
         return f"<RateLimiter{_to(self.name)} {self.rate!r}>"
@@ -263,6 +261,54 @@ class Bulkhead:
 
     def __repr__(self) -> str:
         return f"<Bulkhead{_to(self.name)} of {self.size}, {self._free} free>"
+
+
+@final
+class TokenBucket:
+    """Tokens that flow in at a steady pace up to a capacity; full at first. Threads may share it.
+
+    Args:
+        capacity: tokens that it holds.
+        per_second: tokens that flow in; 0.0 for none.
+        clock: the time by which they do.
+    """
+
+    __slots__ = ("capacity", "per_second", "_at", "_lock", "_now", "_tokens")
+
+    def __init__(self, capacity: float, per_second: float, clock: Clock) -> None:
+        self.capacity = capacity
+        self.per_second = per_second
+        self._now = clock.monotonic
+        self._at = self._now()
+        self._lock = allocate_lock()
+        self._tokens = capacity
+
+    def take(self, cost: float, limit: float = 0.0) -> float:
+        """Take tokens, unless the wait for them exceeds `limit`; give the seconds to wait.
+
+        What is taken ahead of time is owed: who comes later waits longer, so the order is that of
+        asking.
+        """
+        with self._lock:
+            now = self._now()
+            self._tokens = min(self.capacity, self._tokens + (now - self._at) * self.per_second)
+            self._at = now
+            missing = cost - self._tokens
+            if missing <= 0.0:
+                wait = 0.0
+            elif self.per_second > 0.0:
+                wait = missing / self.per_second
+            else:
+                wait = float("inf")
+            if wait <= limit:
+                self._tokens -= cost
+            return wait
+
+    def give(self, tokens: float) -> None:
+        """Put tokens back, up to the capacity."""
+        if self._tokens < self.capacity:  # asked at every success: without the lock when it is full
+            with self._lock:
+                self._tokens = min(self.capacity, self._tokens + tokens)
 
 
 def _limit(max_wait: float) -> float:

@@ -7,19 +7,17 @@ A policy is a description and has no state. Attached to a client or a function i
 
 from __future__ import annotations
 
-from .breaker import CircuitBreaker
-from .circuit import CircuitBreakerConfig
+from .breaker import CircuitBreaker, CircuitBreakerConfig
 from .clock import SYSTEM_CLOCK, system_random
 from .limits import Bulkhead, Rate, RateLimiter
 from .retry import RetryPolicy
 from .runner import Runner
-from .state import States
 from .value import Value, require
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any, ParamSpec, TypeVar, final, overload
+    from typing import Any, Final, ParamSpec, TypeVar, final, overload
 
     from ..result import Result
     from .clock import Clock
@@ -30,6 +28,12 @@ else:
     from ..lean import final, overload
 
 __all__ = ["Policy"]
+
+_SECONDS: Final = (float, int)
+_KINDS: Final[tuple[tuple[type[Any], ...], ...]] = (  # of its parts, in their order
+    (RetryPolicy, int), (CircuitBreakerConfig, CircuitBreaker), _SECONDS, _SECONDS, (int, Bulkhead),
+    (Rate, RateLimiter),
+)  # fmt: skip
 
 
 @final
@@ -59,14 +63,12 @@ class Policy(Value):
     Success('ADA')
     """
 
-    __slots__ = ("retry", "breaker", "timeout", "attempt_timeout", "bulkhead", "rate")
-
-    retry: RetryPolicy | None
-    breaker: CircuitBreakerConfig | CircuitBreaker | None
-    timeout: float | None
-    attempt_timeout: float | None
-    bulkhead: int | Bulkhead | None
-    rate: Rate | RateLimiter | None
+    retry: RetryPolicy | None = None
+    breaker: CircuitBreakerConfig | CircuitBreaker | None = None
+    timeout: float | None = None
+    attempt_timeout: float | None = None
+    bulkhead: int | Bulkhead | None = None
+    rate: Rate | RateLimiter | None = None
 
     def __init__(
         self,
@@ -78,13 +80,18 @@ class Policy(Value):
         bulkhead: int | Bulkhead | None = None,
         rate: Rate | RateLimiter | None = None,
     ) -> None:
+        given = (retry, breaker, timeout, attempt_timeout, bulkhead, rate)
+        for name, part, kinds in zip(self.__slots__, given, _KINDS, strict=True):
+            if part is not None and (not isinstance(part, kinds) or isinstance(part, bool)):
+                said = " or ".join([kind.__name__ for kind in kinds])
+                raise TypeError(f"{name} takes {said}, got {part!r}")
         for name, seconds in (("timeout", timeout), ("attempt_timeout", attempt_timeout)):
             require(seconds is None or seconds > 0.0, f"{name} is more than 0 seconds", seconds)
         if isinstance(bulkhead, int):
             require(bulkhead >= 1, "bulkhead is how many calls at once, at least 1", bulkhead)
         if isinstance(retry, int):
             retry = RetryPolicy(retry)
-        self._keep(retry, breaker, timeout, attempt_timeout, bulkhead, rate)
+        super().__init__(retry, breaker, timeout, attempt_timeout, bulkhead, rate)
 
     def attach(
         self,
@@ -105,7 +112,7 @@ class Policy(Value):
                 that, one that was not called since the last look is forgotten and begins afresh.
         """
         require(max_keys >= 1, "max_keys is at least 1", max_keys)
-        return Runner(States(self, name, clock, random, max_keys))
+        return Runner(self, name, clock, random, max_keys)
 
     @overload  # an async def is a def too: the first match wins, as intended
     def __call__(
@@ -115,4 +122,20 @@ class Policy(Value):
     def __call__(self, fn: Callable[P, Result[T]], /) -> Callable[P, Result[T]]: ...
     def __call__(self, fn: Any, /) -> Any:
         """Have every call of a function made by this policy; it has state of its own."""
-        return self.attach(getattr(fn, "__qualname__", repr(fn)))(fn)
+        from functools import partial, wraps  # late: dear, and only needed to decorate
+        from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+
+        name = getattr(fn, "__qualname__", repr(fn))
+        if isgeneratorfunction(fn) or isasyncgenfunction(fn):
+            raise TypeError(f"{name} yields; a policy is for what returns a Result")
+        runner, operation = self.attach(name), getattr(fn, "__name__", "")
+
+        @wraps(fn)
+        async def run(*args: object, **kwargs: object) -> Any:
+            return await runner.run(partial(fn, *args, **kwargs), operation=operation)
+
+        @wraps(fn)
+        def call(*args: object, **kwargs: object) -> Any:
+            return runner.call(partial(fn, *args, **kwargs), operation=operation)
+
+        return run if iscoroutinefunction(fn) else call

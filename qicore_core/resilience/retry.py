@@ -36,26 +36,17 @@ class RetryBudget(Value):
         per_second: tokens that time brings back, so that a quiet client recovers too.
     """
 
-    __slots__ = ("capacity", "cost", "per_success", "per_second")
+    capacity: float = 100.0
+    cost: float = 10.0
+    per_success: float = 1.0
+    per_second: float = 1.0
 
-    capacity: float
-    cost: float
-    per_success: float
-    per_second: float
-
-    def __init__(
-        self,
-        *,
-        capacity: float = 100.0,
-        cost: float = 10.0,
-        per_success: float = 1.0,
-        per_second: float = 1.0,
-    ) -> None:
+    def _check(self) -> None:
+        capacity, cost = self.capacity, self.cost
         require(capacity > 0.0, "capacity is a positive number of tokens", capacity)
         require(0.0 < cost <= capacity, f"cost is more than 0, up to the capacity {capacity}", cost)
-        require(per_success >= 0.0, "per_success is not negative", per_success)
-        require(per_second >= 0.0, "per_second is not negative", per_second)
-        self._keep(capacity, cost, per_success, per_second)
+        require(self.per_success >= 0.0, "per_success is not negative", self.per_success)
+        require(self.per_second >= 0.0, "per_second is not negative", self.per_second)
 
 
 @final
@@ -71,29 +62,20 @@ class RetryPolicy(Value):
         budget: what retries are paid from; None for as many as there are.
     """
 
-    __slots__ = ("max_attempts", "base", "cap", "budget")
+    max_attempts: int = 3
+    base: float = 0.1
+    cap: float = 5.0
+    budget: RetryBudget | None = RetryBudget()
 
-    max_attempts: int
-    base: float
-    cap: float
-    budget: RetryBudget | None
-
-    def __init__(
-        self,
-        max_attempts: int = 3,
-        *,
-        base: float = 0.1,
-        cap: float = 5.0,
-        budget: RetryBudget | None = RetryBudget(),  # noqa: B008  # a value: never changed
-    ) -> None:
+    def _check(self) -> None:
+        base, cap = self.base, self.cap
         require(
-            max_attempts >= 1,
+            self.max_attempts >= 1,
             "max_attempts counts the first one: at least 1 (retry=None turns retries off)",
-            max_attempts,
+            self.max_attempts,
         )
         require(base >= 0.0, "base is a number of seconds, not negative", base)
         require(cap >= base, f"cap is a number of seconds, at least the base {base}", cap)
-        self._keep(max_attempts, base, cap, budget)
 
     def next_delay(
         self,

@@ -6,66 +6,76 @@ host. This room must never learn what is called.
 
 from __future__ import annotations
 
-from ..error.foreign import repr_of
+from _thread import allocate_lock  # what threading.Lock is, without the cost of threading
+
+from ..events import is_listening
+from ..result import Success
+from .breaker import CircuitBreaker, CircuitBreakerConfig
 from .call import Call, finish
-from .state import States
+from .deadline import current
+from .limits import Bulkhead, Rate, RateLimiter, TokenBucket
+from .retry import RetryBudget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Hashable
-    from typing import Any, Final, ParamSpec, TypeVar, TypeVarTuple, Unpack, final, overload
+    from collections.abc import Awaitable, Callable, Hashable, Mapping
+    from typing import Any, Final, TypeVar, TypeVarTuple, Unpack, final
 
     from ..result import Result
-    from .breaker import CircuitBreaker
     from .call import Repeatable
+    from .clock import Clock
     from .policy import Policy
 
-    P = ParamSpec("P")
     T = TypeVar("T")
     Ts = TypeVarTuple("Ts")
 else:
-    from ..lean import final, overload
+    from ..lean import final
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "State"]
 
-_NO_KWARGS: Final[dict[str, Any]] = {}
+_NOTHING: Final[Mapping[Any, Any]] = {}
 
 
 @final
 class Runner:
     """Makes calls by a policy. Made by `policy.attach(name)`; threads and tasks may share one.
 
+    What it knows of keys is bounded: what was not used for long is forgotten first. A policy that
+    one call brings has state of its own where its parts differ, kept like a key's.
+
     Example:
         ```python
         calls = Policy(retry=3, timeout=5.0).attach("cache")
         found = await calls.run(store.read, namespace, keys, operation="get", timeout=timeout)
         ```
+
+    Attributes:
+        name: what is called.
+        policy: the policy that holds unless a call brings its own.
     """
 
-    __slots__ = ("_key", "_states")
+    __slots__ = ("clock", "name", "policy", "random", "_known", "_lock", "_max_keys", "_root")
 
-    def __init__(self, states: States, key: Hashable = None) -> None:
-        self._states = states
-        self._key = key
+    def __init__(
+        self,
+        policy: Policy,
+        name: str,
+        clock: Clock,
+        random: Callable[[], float],
+        max_keys: int,
+    ) -> None:
+        self.policy = policy
+        self.name = name
+        self.clock = clock
+        self.random = random
+        self._known: dict[tuple[Hashable, Policy | None], State] = {}
+        self._lock = allocate_lock()
+        self._max_keys = max_keys
+        self._root = State(self, None, policy)
 
-    @property
-    def name(self) -> str:
-        """What is called."""
-        return self._states.name
-
-    @property
-    def policy(self) -> Policy:
-        """The policy that holds unless a call brings its own."""
-        return self._states.policy
-
-    @property
-    def breaker(self) -> CircuitBreaker | None:
-        """The circuit breaker of this key, to look at or reset; None if the policy has none."""
-        return self._states.find(self._key, None).breaker
-
-    def for_key(self, key: Hashable, /) -> Runner:
-        """Give the runner for one of several: a host, a server. State is found by the key."""
-        return Runner(self._states, key)
+    def breaker_of(self, key: Hashable = None, /) -> CircuitBreaker | None:
+        """Give the circuit breaker of a key, to look at or reset; None if the policy has none."""
+        return self.find(key, None).breaker
 
     async def run(
         self,
@@ -103,17 +113,16 @@ class Runner:
             BULKHEAD_FULL: no place came free in time.
             RATE_EXCEEDED: its turn would have come too late.
         """
-        state = self._states.find(self._key if key is None else key, policy)
+        state = self.find(key, policy)
         permit = state.shortcut() if timeout is None else 0
         if permit:  # nearly always: what follows is all that such a call costs
             began = state.now()
             result = await fn(*args)
             if state.settle(result, permit, began):
                 return result
-            call = Call(state, fn, args, _NO_KWARGS, operation, repeatable, False)
+            call = Call(state, fn, args, operation, repeatable, False)
             return await call.go_on(result, permit, began)
-        call = Call(state, fn, args, _NO_KWARGS, operation, repeatable, False)
-        return await call.run(state.timeout if timeout is None else timeout)
+        return await Call(state, fn, args, operation, repeatable, False).run(timeout)
 
     def call(
         self,
@@ -131,47 +140,118 @@ class Runner:
         Nothing can cut a thread short: a timeout bounds every wait and is looked at between
         attempts, and `Deadline.within()` tells the function itself how long it has.
         """
-        state = self._states.find(self._key if key is None else key, policy)
+        state = self.find(key, policy)
         permit = state.shortcut() if timeout is None else 0
         if permit:
             began = state.now()
             result = fn(*args)
             if state.settle(result, permit, began):
                 return result
-            call = Call(state, fn, args, _NO_KWARGS, operation, repeatable, True)
+            call = Call(state, fn, args, operation, repeatable, True)
             return finish(call.go_on(result, permit, began))
-        call = Call(state, fn, args, _NO_KWARGS, operation, repeatable, True)
-        return finish(call.run(state.timeout if timeout is None else timeout))
+        return finish(Call(state, fn, args, operation, repeatable, True).run(timeout))
 
-    @overload  # an async def is a def too: the first match wins, as intended
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, Result[T]]], /
-    ) -> Callable[P, Coroutine[Any, Any, Result[T]]]: ...
-    @overload
-    def __call__(self, fn: Callable[P, Result[T]], /) -> Callable[P, Result[T]]: ...
-    def __call__(self, fn: Callable[..., Any], /) -> Callable[..., Any]:
-        """Decorate a `def` or `async def` that returns a Result: its calls are made here."""
-        from functools import wraps  # late: dear, and only needed to decorate
-        from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+    def find(self, key: Hashable, policy: Policy | None) -> State:
+        """Give the state for a key and the policy of a single call, made when first asked for."""
+        if key is None and policy is None:
+            return self._root
+        state = self._known.get((key, policy))
+        if state is None:
+            state = self._make(key, policy)
+        state.was_used = True
+        return state
 
-        if isgeneratorfunction(fn) or isasyncgenfunction(fn):
-            raise TypeError(f"{fn.__qualname__} yields; a policy is for what returns a Result")
-        if iscoroutinefunction(fn):
-
-            @wraps(fn)
-            async def run(*args: object, **kwargs: object) -> Any:
-                state = self._states.find(self._key, None)
-                return await Call(state, fn, args, kwargs, None, True, False).run(state.timeout)
-
-            return run
-
-        @wraps(fn)
-        def call(*args: object, **kwargs: object) -> Any:
-            state = self._states.find(self._key, None)
-            return finish(Call(state, fn, args, kwargs, None, True, True).run(state.timeout))
-
-        return call
+    def _make(self, key: Hashable, policy: Policy | None) -> State:
+        if policy is None:
+            made = State(self, key, self.policy)
+        else:
+            made = State(self, key, policy, self.find(key, None).parts)
+        with self._lock:
+            while len(self._known) >= self._max_keys:  # one round at most: it is used meanwhile
+                place = next(iter(self._known))
+                state = self._known.pop(place)
+                if state.was_used:
+                    state.was_used = False
+                    self._known[place] = state
+            return self._known.setdefault((key, policy), made)  # another thread may be faster
 
     def __repr__(self) -> str:
-        key = "" if self._key is None else f" {repr_of(self._key)}"
-        return f"<Runner {self.name}{key} {self.policy!r}>"
+        return f"<Runner {self.name} {self.policy!r}>"
+
+
+@final
+class State:
+    """The state of one policy for one key, and the policy's fields where a call finds them at once.
+
+    Args:
+        runner: where name, clock and random source come from.
+        key: which host, which server; or None.
+        policy: what to have state for.
+        known: parts to share, each by what describes it.
+    """
+
+    __slots__ = (
+        "attempt_timeout", "breaker", "budget", "bulkhead", "clock", "cost", "gain", "is_limited",
+        "is_plain", "key", "limiter", "name", "now", "parts", "random", "retry", "timeout",
+        "was_used",
+    )  # fmt: skip
+
+    budget: TokenBucket | None
+    breaker: CircuitBreaker | None
+    bulkhead: Bulkhead | None
+    limiter: RateLimiter | None
+
+    def __init__(
+        self,
+        runner: Runner,
+        key: Hashable,
+        policy: Policy,
+        known: Mapping[Any, Any] = _NOTHING,
+    ) -> None:
+        self.name = runner.name
+        self.key = key
+        self.clock = runner.clock
+        self.now = runner.clock.monotonic
+        self.random = runner.random
+        self.retry = policy.retry
+        self.timeout = policy.timeout
+        self.attempt_timeout = policy.attempt_timeout
+        budget = policy.retry and policy.retry.budget
+        self.cost = budget.cost if budget else 0.0
+        self.gain = budget.per_success if budget else 0.0
+        said = (budget, policy.breaker, policy.bulkhead, policy.rate)
+        self.parts = {each: known.get(each) or self._part(each) for each in said}
+        self.budget, self.breaker, self.bulkhead, self.limiter = map(self.parts.get, said)
+        self.is_limited = self.limiter is not None or self.bulkhead is not None
+        self.is_plain = not self.is_limited and policy.timeout is policy.attempt_timeout is None
+        self.was_used = False
+
+    def _part(self, said: object) -> Any:
+        """Make what is described; an instance is there already, for all who name it."""
+        name, clock = self.name, self.clock
+        if isinstance(said, RetryBudget):
+            return TokenBucket(said.capacity, said.per_second, clock)
+        if isinstance(said, CircuitBreakerConfig):
+            return CircuitBreaker(said, name=name, key=self.key, clock=clock)
+        if isinstance(said, int):
+            return Bulkhead(said, name=name, clock=clock)
+        return RateLimiter(said, name=name, clock=clock) if isinstance(said, Rate) else said
+
+    def shortcut(self) -> int:
+        """Give the permit of the closed circuit if a first attempt needs to look at nothing else.
+
+        There is then no deadline to keep, no place to give back and nobody to tell.
+        """
+        if self.is_plain and current.get() is None and not is_listening():
+            return self.breaker.closed_permit if self.breaker is not None else 0
+        return 0
+
+    def settle(self, result: object, permit: int, began: float) -> bool:
+        """Take note of a first attempt made by the shortcut; False if there is more to do."""
+        if result.__class__ is not Success:
+            return False
+        assert self.breaker is not None  # noqa: S101  # the permit is its own
+        self.breaker.record(permit, None, self.now() - began)
+        if self.budget is not None:
+            self.budget.give(self.gain)
+        return True

@@ -1,4 +1,4 @@
-"""One component of a Runtime: how it is closed in time and how it is asked whether it is well."""
+"""One component of a Runtime: how it is opened and closed in time, and asked if it is well."""
 
 from __future__ import annotations
 
@@ -12,10 +12,58 @@ from ..result import Failure, failure, success
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import Final, TypeVar
 
     from ..result import Result
 
-__all__ = ["check", "close"]
+    T = TypeVar("T")
+
+__all__ = ["Late", "check", "close", "limited"]
+
+_MOMENT: Final = 0.1  # seconds, for what was cancelled to end, and for what comes after a late one
+
+
+class Late(Exception):  # noqa: N818  # it is no error yet: who catches it says what was late
+    """It was not done in time, was cancelled, and was left if that did not end it."""
+
+
+async def limited(call: Callable[[], Awaitable[T]], until: float | None, /) -> T:
+    """Give what a call gives, in a task of its own, or raise Late.
+
+    asyncio.timeout only cancels: what swallows that would be waited for without end.
+
+    Args:
+        until: a time of the event loop's clock; None is no limit. Where this wait is cancelled, so
+            is the call, and it has until then to end.
+    """
+    import asyncio  # late: a program may use the core without it
+
+    now = asyncio.get_running_loop().time
+
+    async def held() -> tuple[T | None, BaseException | None]:
+        try:
+            return await call(), None
+        except BaseException as exception:  # noqa: BLE001  # raised below: SystemExit in a task
+            return None, exception  # would end the event loop
+
+    async def wait() -> None:
+        timeout = None if until is None else max(_MOMENT, until - now())
+        await asyncio.wait([task], timeout=timeout)
+
+    task, in_time = asyncio.create_task(held()), False
+    try:
+        await wait()
+        in_time = task.done()
+    finally:
+        if not in_time:
+            task.cancel()
+            await wait()
+    value, exception = task.result() if task.done() else (None, asyncio.CancelledError())
+    if exception is None:
+        return value  # type: ignore[return-value]  # what the call gave
+    if not in_time and isinstance(exception, asyncio.CancelledError):
+        raise Late
+    raise exception
 
 
 async def close(
@@ -27,15 +75,9 @@ async def close(
         RUNTIME_CLOSE_TIMEOUT: it was not closed by then and was left.
         what it fails with, with `component` in its context.
     """
-    import asyncio  # late: a program may use the core without it
-
-    timer = asyncio.timeout_at(until)
     try:
-        async with timer:
-            result = await closer()
-    except TimeoutError:
-        if not timer.expired():
-            raise
+        result = await limited(closer, until)
+    except Late:
         return failure(
             QiError.timeout(
                 codes.RUNTIME_CLOSE_TIMEOUT,
@@ -57,11 +99,10 @@ async def check(name: str, asked: Callable[[], Awaitable[object]], timeout: floa
     began = perf_counter()
     error: QiError | None = None
     try:
-        async with asyncio.timeout(timeout):
-            result = await asked()
+        result = await limited(asked, asyncio.get_running_loop().time() + timeout)
         if isinstance(result, Failure):
             error = result.error
-    except TimeoutError:
+    except Late:
         error = QiError.timeout(
             codes.HEALTH_TIMEOUT, f"{name} did not answer within {timeout} s", source=name
         )

@@ -18,7 +18,7 @@ __all__ = ["driver", "label", "policy", "sections"]
 
 
 def sections(values: Mapping[str, object], /) -> Result[list[tuple[str, str, dict[str, object]]]]:
-    """List (kind, name, settings) of every section that is named as a kind that is installed.
+    """List (kind, label, settings) of every section that is named as a kind that is installed.
 
     Errors:
         RUNTIME_SECTION_INVALID: it is no section.
@@ -38,9 +38,9 @@ def sections(values: Mapping[str, object], /) -> Result[list[tuple[str, str, dic
                 )
             )
         if section and all(isinstance(settings, dict) for settings in section.values()):
-            found += [(kind, name, dict(settings)) for name, settings in section.items()]
+            found += [(kind, label(kind, name), dict(one)) for name, one in section.items()]
         else:
-            found.append((kind, "", dict(section)))
+            found.append((kind, kind, dict(section)))
     return success(found)
 
 
@@ -48,30 +48,17 @@ def policy(values: Mapping[str, object], /) -> Result[PluginPolicy]:
     """Read the section `[qicore.plugins]`.
 
     Errors:
-        PLUGIN_POLICY_INVALID: as `PluginPolicy.from_settings`, or it is no section: to pass over
-            it would allow what was to be denied.
+        PLUGIN_POLICY_INVALID: as `PluginPolicy.from_settings`.
     """
     ours = values.get("qicore", {})
-    said = ours.get("plugins", {}) if isinstance(ours, dict) else ours
-    if isinstance(said, dict):
-        return PluginPolicy.from_settings(said)
-    return failure(
-        QiError.configuration(
-            codes.PLUGIN_POLICY_INVALID,
-            f"qicore.plugins must be a section, got {type(said).__name__}",
-            hint="write [qicore.plugins] and under it allow, deny or prefer",
-            source="runtime",
-        )
-    )
+    return PluginPolicy.from_settings(ours.get("plugins", {}) if isinstance(ours, dict) else ours)
 
 
 def driver(kind: str, url: str | None, /) -> str:
     """Name a driver whose plugin knows the kind: the URL's, else a built-in, else any."""
     installed = [one for one in index() if one.kind == kind]
     scheme = (url or "").partition(":")[0]
-    named = [one.name for one in installed if one.name == scheme]
-    builtin = [one.name for one in installed if one.is_builtin]
-    return (named or builtin or [one.name for one in installed])[0]
+    return max(installed, key=lambda one: (one.name == scheme, one.is_builtin)).name
 
 
 def label(kind: str, name: str, /) -> str:

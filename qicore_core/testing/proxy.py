@@ -80,10 +80,10 @@ class FaultProxy:
         /,
     ) -> None:
         self._server.close()
-        tasks = [link.task for link in self._links]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        links = list(self._links)
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*[link.task for link in links], return_exceptions=True)
         await self._server.wait_closed()
 
     def heal(self) -> None:
@@ -131,6 +131,9 @@ class FaultProxy:
         try:
             link.begin(self._fault)
             await link.run()
+        except asyncio.CancelledError:
+            if not link.cancels or link.task.cancelling() > link.cancels:
+                raise  # somebody else's, such as the end of the loop
         finally:
             self._links.discard(link)
 
@@ -163,11 +166,13 @@ class _Link:
     """One connection of a client and the one to the peer behind it."""
 
     __slots__ = (
-        "task", "_client", "_left", "_orderly", "_peer", "_proxy", "_reader", "_silenced",
+        "cancels", "task", "_client", "_left", "_orderly", "_peer", "_proxy", "_reader",
+        "_silenced",
     )  # fmt: skip
 
     def __init__(self, proxy: FaultProxy, reader: StreamReader, client: StreamWriter) -> None:
         self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # in one
+        self.cancels = 0
         self._proxy = proxy
         self._reader = reader
         self._client = client
@@ -181,6 +186,11 @@ class _Link:
         self._left = fault.after_bytes
         if fault.ending is not None and not self._left:
             self._end(fault.ending)
+
+    def cancel(self) -> None:
+        """End it at the proxy's wish, and count that, as others may cancel the task too."""
+        self.cancels += 1
+        self.task.cancel()
 
     async def run(self) -> None:
         """Pass both ways until both have ended; a side that breaks breaks the other."""
@@ -261,7 +271,7 @@ class _Link:
             self._client.write_eof()
             return
         self._orderly = ending == "cut"
-        self.task.cancel()
+        self.cancel()
 
 
 def _reset(writer: StreamWriter) -> None:

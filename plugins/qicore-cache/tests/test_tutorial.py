@@ -11,6 +11,13 @@ from pathlib import Path
 PAGE = Path(__file__).parents[3] / "docs" / "tutorial" / "write-a-cache-driver.md"
 BLOCK = re.compile(r"^```(python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+PLUGIN_TEST = """
+from qicore_core.conformance.plugin import PluginContract
+
+class TestPlugin(PluginContract):
+    distribution = "acme-folder"
+"""
+
 
 def files() -> dict[str, str]:
     """Cut the page's blocks into files; one that names none goes on with the last."""
@@ -25,7 +32,10 @@ def files() -> dict[str, str]:
 
 def test_the_driver_of_the_tutorial_keeps_the_contract(tmp_path: Path) -> None:
     shown = files()
-    assert list(shown) == ["pyproject.toml", "acme_folder.py", "test_contract.py"]
+    package = "acme_folder/__init__.py"  # where the build backend looks for it
+    assert list(shown) == ["pyproject.toml", package, "test_contract.py", "test_use.py"]
+    (tmp_path / "acme_folder").mkdir()
+    (tmp_path / "acme_folder" / "py.typed").touch()
     for name, text in shown.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     project = tomllib.loads(shown["pyproject.toml"])["project"]
@@ -33,15 +43,26 @@ def test_the_driver_of_the_tutorial_keeps_the_contract(tmp_path: Path) -> None:
     assert points == {"folder": "acme_folder"}
     info = tmp_path / "acme_folder-0.1.0.dist-info"  # as an installer would write it
     info.mkdir()
-    (info / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n\n")
+    metadata = [
+        f"Name: {project['name']}",
+        f"Version: {project['version']}",
+        *[f"License-File: {name}" for name in project["license-files"]],
+        *[f"Requires-Dist: {line}" for line in project["dependencies"]],
+    ]
+    (info / "METADATA").write_text("\n".join(metadata) + "\n\n")
     (info / "entry_points.txt").write_text("[qicore.cache]\nfolder = acme_folder\n")
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_contract.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    (tmp_path / "test_plugin.py").write_text(PLUGIN_TEST, encoding="utf-8")
+
+    def ran(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        return done.stdout + done.stderr
+
+    pytest = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
     said = re.search(r"\$ pip install.*\n(.*)\n", PAGE.read_text(encoding="utf-8"))
     assert said is not None
-    assert said[1] in ran.stdout, ran.stdout + ran.stderr
+    shown_by_pytest = ran(*pytest, "test_contract.py", "test_use.py")
+    assert said[1] in shown_by_pytest, shown_by_pytest
+    shown_by_pytest = ran(*pytest, "test_plugin.py")
+    assert "7 passed" in shown_by_pytest, shown_by_pytest  # what `qicore plugins check` runs

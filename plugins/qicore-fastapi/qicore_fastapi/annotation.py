@@ -7,12 +7,15 @@ that cannot be used is a mistake in the program, and is told where it is made.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 from qicore_core import Result, Stream
 
-__all__ = ["Handler", "read"]
+__all__ = ["Handler", "read", "shown"]
+
+_WHERE: Final = re.compile(r"(?:[\w<>-]+\.)+(?=\w)")  # the modules and functions around a name
 
 
 class Handler(NamedTuple):
@@ -55,6 +58,18 @@ def read(handler: Callable[..., Any]) -> Handler:
     return Handler(signature, None if returned is type(None) else returned, is_stream)
 
 
+def shown(annotation: Any) -> str:
+    """Give an annotation as one writes it: `User`, `list[User]`.
+
+    >>> from fractions import Fraction
+    >>> shown(Fraction), shown(list[Fraction]), shown(Fraction | None)
+    ('Fraction', 'list[Fraction]', 'Fraction | None')
+    """
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    return _WHERE.sub("", str(annotation))
+
+
 def _function(handler: Any) -> Any:
     """Find the function whose annotations count: behind a partial, a decorator, an object."""
     while hasattr(handler, "func"):
@@ -73,8 +88,8 @@ def _check(annotation: Any, name: str) -> None:
         )
     if _is_ours(annotation):
         raise TypeError(
-            f"{name} returns {annotation}, and a Result or a Stream cannot be a part of something: "
-            "write Result[A | B], Result[list[Item]] or Stream[Item]"
+            f"{name} returns {shown(annotation)}, and a Result or a Stream cannot be a part of "
+            "something: write Result[A | B], Result[list[Item]] or Stream[Item]"
         )
 
 

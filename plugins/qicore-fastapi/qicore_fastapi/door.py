@@ -7,16 +7,18 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from qicore_core import Logger, Opening, QiError, Runtime, get_logger
 
-from .handlers import on_crash, on_error, on_http_exception, on_invalid
-from .health import alive, ready
+from .errors import unsupported
+from .handlers import on_error, on_http_exception, on_invalid, on_unfit
+from .health import Probe, alive, ready
 from .layer import ASGIApp, Layer
 from .route import ResultRoute
-from .use import RUNTIME
+from .use import RUNTIME, check_uses
 
 __all__ = ["install"]
 
@@ -29,8 +31,10 @@ def install(
     *,
     runtime: Runtime | Opening[Runtime] | None = None,
     max_body_bytes: int = _MIB,
+    body_timeout: float = 30.0,
     health_path: str | None = "/healthz",
     ready_path: str | None = "/readyz",
+    metrics_path: str | None = None,
     logger: Logger | None = None,
 ) -> None:
     """Let an application's handlers return Results, and give every failure one shape.
@@ -42,33 +46,48 @@ def install(
         runtime: what `use` gives clients from and readiness asks. A Runtime that is open stays the
             caller's; an Opening is entered when the application starts and left when it stops.
         max_body_bytes: how large the body of a request may be.
+        body_timeout: how many seconds each piece of a body may take; who drips is not waited for.
         health_path: where it says that it is alive; None is nowhere.
         ready_path: where it says whether it is ready; None is nowhere.
+        metrics_path: where its figures are; WEB_UNSUPPORTED for now.
         logger: where each request gets its line; by default the logger `qicore.web`.
     """
     _refuse_if_late(app)
     if max_body_bytes < 0:
         raise ValueError(f"max_body_bytes is 0 or more, got {max_body_bytes}")
+    if not body_timeout > 0:
+        raise ValueError(f"body_timeout is more than 0 seconds, got {body_timeout}")
+    if metrics_path is not None:
+        raise unsupported(
+            "install(app, metrics_path=...)", "mount the application of your metrics library"
+        )
+    if not (runtime is None or isinstance(runtime, Runtime | Opening)):
+        raise TypeError(
+            "install(app, runtime=...) takes a Runtime or Runtime.open(data), "
+            f"got {type(runtime).__name__}"
+        )
     log = logger or get_logger("qicore.web")
     app.router.route_class = ResultRoute
     app.add_exception_handler(QiError, on_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(ResponseValidationError, on_unfit)
     app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(Exception, on_crash)
     for path, endpoint in ((health_path, alive), (ready_path, ready)):
         if path is not None:
-            app.add_route(path, endpoint, include_in_schema=False)
+            app.router.routes.append(Probe(path, endpoint, include_in_schema=False))
     if isinstance(runtime, Runtime):
         setattr(app.state, RUNTIME, runtime)
-    elif runtime is not None:
-        _open_with(app, runtime)
+    _start_with(app, runtime if isinstance(runtime, Opening) else None)
     quiet = frozenset(path for path in (health_path, ready_path) if path is not None)
     build: Callable[[], Any] = app.build_middleware_stack
 
     def layered() -> ASGIApp:
+        inner = build()
         if app.debug:
             log.warn("debug is on: a crash shows its traceback to the caller")
-        return Layer(build(), log, max_body_bytes, quiet)
+        elif isinstance(inner, ServerErrorMiddleware) and inner.handler is None:
+            inner = inner.app  # Starlette's last resort; the layer is ours, and one is enough
+        return Layer(inner, log, max_body_bytes, body_timeout, quiet)
 
     # add_middleware would put it inside whatever is added later; this is always outermost
     app.build_middleware_stack = layered  # type: ignore[method-assign]
@@ -87,18 +106,17 @@ def _refuse_if_late(app: FastAPI) -> None:
         )
 
 
-def _open_with(app: FastAPI, opening: Opening[Runtime]) -> None:
-    """Open a runtime around the application's own lifespan."""
+def _start_with(app: FastAPI, opening: Opening[Runtime] | None) -> None:
+    """Open a runtime around the application's own lifespan, and see that it has what is used."""
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
     async def lifespan(started: Any) -> AsyncGenerator[Any]:
-        async with opening as runtime:
-            setattr(app.state, RUNTIME, runtime)
-            try:
-                async with inner(started) as state:
-                    yield state
-            finally:
-                delattr(app.state, RUNTIME)
+        async with contextlib.AsyncExitStack() as stack:
+            if opening is not None:
+                setattr(app.state, RUNTIME, await stack.enter_async_context(opening))
+                stack.callback(delattr, app.state, RUNTIME)
+            check_uses(app)
+            yield await stack.enter_async_context(inner(started))
 
     app.router.lifespan_context = lifespan

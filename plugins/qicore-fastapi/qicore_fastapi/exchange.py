@@ -10,7 +10,7 @@ import itertools
 import re
 import secrets
 from contextvars import ContextVar
-from typing import Final, final
+from typing import Final
 
 from qicore_core import QiError
 
@@ -21,9 +21,8 @@ _PREFIX: Final = secrets.token_hex(6)  # of this process; a counter behind it is
 _numbers: Final = itertools.count(1)
 
 
-@final
 class Exchange:
-    """A request on its way through.
+    """A request on its way through; the layer makes it.
 
     Attributes:
         id: what the log, the answer's header and its problem have in common.
@@ -32,9 +31,8 @@ class Exchange:
 
     __slots__ = ("error", "id")
 
-    def __init__(self, identity: str) -> None:
-        self.id = identity
-        self.error: QiError | None = None
+    error: QiError | None
+    id: str
 
 
 CURRENT: Final[ContextVar[Exchange | None]] = ContextVar("qicore_web", default=None)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import Any, Final, final
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from qicore_core import Runtime
 
 from .use import RUNTIME
 
-__all__ = ["alive", "ready"]
+__all__ = ["Probe", "alive", "ready"]
 
-_DRAINING = "qicore.is_draining"  # where a server says so: the README of qicore-uvicorn
+_DRAINING: Final = "qicore.is_draining"  # where a server says so: the README of qicore-uvicorn
+
+
+@final
+class Probe(Route):
+    """A route that comes first and that few requests are for: it looks before it matches."""
+
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
+        """Match as any route, where the path ends as it must."""
+        if scope["path"].endswith(self.path):  # before it may be where the application is mounted
+            return super().matches(scope)
+        return Match.NONE, {}
 
 
 async def alive(request: Request) -> Response:

@@ -7,7 +7,7 @@ tells it by its `type`, which begins with "urn:qi:".
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -31,13 +31,17 @@ class NdjsonResponse(StreamingResponse):
     media_type = NDJSON
 
 
-async def stream_answer(returned: Any, items: TypeAdapter[Any], given: Response) -> Response:
-    """Begin a stream and make the answer that sends it."""
+async def stream_answer(
+    returned: Any, items: TypeAdapter[Any], given: Response, refuse: Callable[[object], QiError]
+) -> Response:
+    """Begin a stream and make the answer that sends it; what is none is refused."""
     if isinstance(returned, Failure):
         return answer(returned.error)
-    stream: Stream[Any] | Response = returned.value if isinstance(returned, Success) else returned
+    stream: object = returned.value if isinstance(returned, Success) else returned
     if isinstance(stream, Response):
         return stream
+    if not isinstance(stream, Stream):
+        return answer(refuse(stream))
     begun = await stream
     if isinstance(begun, Failure):
         return answer(begun.error)

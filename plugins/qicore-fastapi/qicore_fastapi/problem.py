@@ -16,10 +16,14 @@ from starlette.responses import Response
 from qicore_core import ErrorCategory, QiError
 
 from .exchange import CURRENT
+from .reply import Reply
 
 __all__ = ["MEDIA_TYPE", "PROBLEM", "answer", "problem", "problems", "render"]
 
 MEDIA_TYPE: Final = "application/problem+json"
+_MEDIA_TYPE: Final = MEDIA_TYPE.encode()
+_OURS: Final = ("content-length", "content-type")
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -70,22 +74,22 @@ def answer(
     exchange = CURRENT.get()
     if exchange is not None:
         exchange.error = error
-    body = problem(error, status, **more)
-    made = Response(
-        render(body),
-        status_code=error.category.http_status if status is None else status,
-        headers=headers,
-        media_type=MEDIA_TYPE,
-    )
+    if status is None:
+        status = error.category.http_status
+    named = [
+        (name.lower().encode("latin-1"), one.encode("latin-1"))
+        for name, one in (headers or {}).items()
+        if name.lower() not in _OURS
+    ]
     wait = error.retry_after
     if wait is not None and math.isfinite(wait):
-        made.headers["Retry-After"] = str(max(0, math.ceil(wait)))
-    return made
+        named.append((b"retry-after", b"%d" % max(0, math.ceil(wait))))
+    return Reply(render(problem(error, status, **more)), status, _MEDIA_TYPE, named)
 
 
 def render(body: Mapping[str, object]) -> bytes:
     """Write a problem as JSON."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _to_json(body).encode("utf-8", "replace")
 
 
 def problems(*errors: ErrorCategory | QiError) -> dict[int | str, dict[str, Any]]:

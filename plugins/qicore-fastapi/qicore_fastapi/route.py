@@ -5,21 +5,22 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, TypeVar, final
+from typing import Any, Final, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Response
 from fastapi.datastructures import Default, DefaultPlaceholder
 from fastapi.routing import APIRoute
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
-from qicore_core import ErrorCategory, Failure, QiError, Success
+from qicore_core import ErrorCategory, QiError
 
-from .annotation import Handler, read
-from .errors import RESPONSE_INVALID
+from .annotation import Handler, read, shown
+from .errors import refused, unsupported
+from .finish import Finish
 from .ndjson import NDJSON, NdjsonResponse, stream_answer
 from .problem import answer, documented, problems
+from .short import Handle, shortened
 
 __all__ = ["ResultRoute", "Router"]
 
@@ -27,13 +28,6 @@ H = TypeVar("H", bound=Callable[..., Any])
 _Errors: TypeAlias = Sequence[ErrorCategory | QiError]
 
 _REPLY: Final = "qicore_reply"  # the parameter by which FastAPI hands in its own answer's headers
-_SHAPING: Final = (
-    "response_model_include",
-    "response_model_exclude",
-    "response_model_exclude_unset",
-    "response_model_exclude_defaults",
-    "response_model_exclude_none",
-)
 
 
 class ResultRoute(APIRoute):
@@ -42,11 +36,15 @@ class ResultRoute(APIRoute):
     The response model is T, and OpenAPI says that every failure is a problem.
     """
 
+    _always_answers = False  # whether what FastAPI awaits gives a Response in any case
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if not _yields(endpoint):  # FastAPI streams what yields; there is no Result in it
             handler = read(endpoint)
             said = options.setdefault("response_model", Default(None))
+            name = getattr(endpoint, "__qualname__", repr(endpoint))
             if handler.is_stream:
+                _refuse_events(name, options.get("response_class"))
                 options["response_model"] = None
                 options["response_class"] = NdjsonResponse
                 options["responses"] = {
@@ -57,10 +55,17 @@ class ResultRoute(APIRoute):
                 options["response_model"] = handler.model
             if _is_response(options["response_model"]):
                 options["response_model"] = None
-            endpoint = _wrapped(endpoint, handler, options)
+            finish = Finish(name, options)
+            self._always_answers = handler.is_stream or (finish.writes and _is_async(endpoint))
+            endpoint = _wrapped(endpoint, name, handler, finish)
         everything = documented("Every failure is a problem")
         options["responses"] = {"default": everything, **(options.get("responses") or {})}
         super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Handle:
+        """Give what answers a request; FastAPI asks for it, once for each router around too."""
+        handle = super().get_route_handler()
+        return shortened(handle, _REPLY) if self._always_answers else handle
 
 
 class Router(APIRouter):
@@ -99,7 +104,7 @@ def _with(errors: _Errors, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wrapped(
-    endpoint: Callable[..., Any], handler: Handler, options: dict[str, Any]
+    endpoint: Callable[..., Any], name: str, handler: Handler, finish: Finish
 ) -> Callable[..., Any]:
     """Wrap a handler in one that FastAPI understands, and that is given the answer's headers."""
     reply = next(
@@ -107,7 +112,6 @@ def _wrapped(
         None,
     )
     reply_name = reply or _REPLY
-    finish = _Finish(getattr(endpoint, "__qualname__", repr(endpoint)), options)
 
     def parted(arguments: dict[str, Any]) -> Response:
         given: Response = arguments[reply_name] if reply else arguments.pop(reply_name)
@@ -116,6 +120,7 @@ def _wrapped(
     wrapper: Callable[..., Any]
     if handler.is_stream:
         items = TypeAdapter(handler.model)
+        wanted = f"Stream[{shown(handler.model)}]"
         is_async = _is_async(endpoint)
 
         @functools.wraps(endpoint)
@@ -128,7 +133,9 @@ def _wrapped(
                     returned = await run_in_threadpool(endpoint, **arguments)
             except QiError as error:
                 return answer(error)
-            return await stream_answer(returned, items, given)
+            return await stream_answer(
+                returned, items, given, lambda value: refused(name, value, wanted)
+            )
 
         wrapper = streaming
     elif _is_async(endpoint):
@@ -164,75 +171,20 @@ def _wrapped(
     return wrapper
 
 
-@final
-class _Finish:
-    """Makes an answer of what a handler returned.
-
-    A model's own serialiser writes it, in one step and without FastAPI's way over plain data. A
-    value of exactly the model's class is valid as it is; any other is validated first, so that what
-    the model lacks is never sent. What then does not fit, such as a dict in a model's field, is an
-    error of the handler, not a warning.
-    """
-
-    def __init__(self, name: str, options: dict[str, Any]) -> None:
-        self._name = name
-        self._model = options["response_model"]
-        self._status = int(options.get("status_code") or 200)
-        self._adapter: TypeAdapter[Any] | None = None
-        shaped = any(options.get(name) for name in _SHAPING)
-        own_class = not isinstance(options.get("response_class"), DefaultPlaceholder)
-        if isinstance(self._model, DefaultPlaceholder) or self._model is None:
-            return
-        if not (shaped or own_class or self._status < 200 or self._status in (204, 304)):
-            try:
-                self._adapter = TypeAdapter(self._model)
-            except PydanticSchemaGenerationError:
-                pass  # FastAPI says it better, when it makes its own
-        self._by_alias = options.get("response_model_by_alias", True)
-
-    def __call__(self, returned: object, given: Response) -> object:
-        if isinstance(returned, Failure):
-            return answer(returned.error)
-        value = returned.value if isinstance(returned, Success) else returned
-        if self._adapter is None or isinstance(value, Response):
-            return value
-        try:
-            if type(value) is not self._model:
-                value = self._adapter.validate_python(value, from_attributes=True)
-            body = self._adapter.serializer.to_json(
-                value, by_alias=self._by_alias, warnings="error"
-            )
-        except (ValidationError, PydanticSerializationError) as error:
-            return answer(self._refused(error))
-        made = Response(
-            body,
-            status_code=given.status_code or self._status,
-            media_type="application/json",
-        )
-        made.raw_headers.extend(given.raw_headers)
-        return made
-
-    def _refused(self, error: ValidationError | PydanticSerializationError) -> QiError:
-        """Say where it does not fit; the exception itself holds the values, so it is no cause."""
-        places: list[object] = []
-        if isinstance(error, ValidationError):
-            found = error.errors(include_url=False, include_context=False, include_input=False)
-            places = [{"loc": one["loc"], "type": one["type"]} for one in found[:20]]
-        return QiError.internal(
-            RESPONSE_INVALID,
-            f"{self._name} returned what its response model refuses",
-            hint=f"return {self._model}, made by its constructor",
-            source="web",
-            places=places,
-        )
-
-
 def _stream_response(handler: Handler) -> dict[int | str, dict[str, Any]]:
     schema = TypeAdapter(handler.model).json_schema(mode="serialization")
     if "$defs" in schema:  # OpenAPI finds those among its components alone
         schema = {"title": schema.get("title", "Item")}
     said = "One item a line; a stream that fails ends with a problem"
     return {200: {"description": said, "content": {NDJSON: {"schema": schema}}}}
+
+
+def _refuse_events(name: str, response_class: Any) -> None:
+    if getattr(response_class, "media_type", None) == "text/event-stream":
+        raise unsupported(
+            f"a Stream as server-sent events, as {name} asks for",
+            "leave response_class out, and it is sent as NDJSON",
+        )
 
 
 def _is_response(model: Any) -> bool:

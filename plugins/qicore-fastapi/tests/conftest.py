@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -83,7 +83,7 @@ def serve() -> Iterator[Callable[[FastAPI], Site]]:
 
 
 @contextlib.contextmanager
-def _served(app: FastAPI) -> Iterator[Site]:
+def _served(app: FastAPI) -> Generator[Site]:
     ready = threading.Event()
     held: list[Any] = []
 
@@ -95,7 +95,7 @@ def _served(app: FastAPI) -> Iterator[Site]:
         ready.set()
         if started:
             await over.wait()
-            await started.value.close()
+            assert await started.value.close()
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()

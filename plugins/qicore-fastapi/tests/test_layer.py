@@ -7,12 +7,12 @@ import json
 import re
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from qicore_core import Result, success
 from qicore_core.log import correlation_id
@@ -58,7 +58,7 @@ def app(logger: Any) -> FastAPI:
 
     @made.get("/half")
     async def half() -> StreamingResponse:
-        async def chunks() -> Any:
+        async def chunks() -> AsyncIterator[bytes]:
             yield b"begun"
             raise ValueError(SECRET)
 
@@ -154,6 +154,20 @@ def test_middleware_around_is_caught_too(app: FastAPI, serve: Any) -> None:
     assert SECRET not in answer.everything
 
 
+def test_a_last_resort_of_the_programs_own_comes_first(
+    app: FastAPI, serve: Any, lines: Any
+) -> None:
+    @app.exception_handler(Exception)
+    async def own(request: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse("sorry", 500)
+
+    site = serve(app)
+    answer = site.get("/crash")
+    site.settle()
+    assert (answer.status, answer.text) == (500, "sorry")
+    assert [line.error["code"] for line in lines] == ["WEB_CRASHED"]
+
+
 def test_half_an_answer_is_cut_not_completed(app: FastAPI, serve: Any, lines: Any) -> None:
     site = serve(app)
     answer = _raw(site, b"GET /half HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -234,6 +248,8 @@ def test_install_says_when_it_comes_too_late_or_twice() -> None:
         install(twice)
     with pytest.raises(ValueError, match="max_body_bytes"):
         install(FastAPI(), max_body_bytes=-1)
+    with pytest.raises(ValueError, match="body_timeout"):
+        install(FastAPI(), body_timeout=0)
     included = FastAPI()
     included.include_router(Router(prefix="/v1"))
     with pytest.raises(RuntimeError, match="too late"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .client import ChatOptions, LLMClient
+from .client import ChatOptions, LLMClient, fallback
 from .door import LLM, open_llm
 from .message import (
     ChatReply,
@@ -31,6 +31,7 @@ __all__ = [
     "Usage",
     "__version__",
     "assistant",
+    "fallback",
     "open_llm",
     "system",
     "user",

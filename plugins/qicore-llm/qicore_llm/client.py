@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
-from typing import Any, TypedDict, Unpack, final
+from typing import Any, Final, TypedDict, TypeVar, Unpack, final
 
 from qicore_core import (
     Deadline,
@@ -18,13 +18,17 @@ from qicore_core import (
     failure,
     success,
 )
+from qicore_core.config.settings import read_settings
 
-from .errors import llm_error
+from .errors import BAD_REQUEST, TIMEOUT, bad_request, closed, llm_error, truncated, unsupported
 from .message import ChatReply, ChatRequest, Delta, Done, Prompt, messages_of
 from .provider import ChatProvider
-from .settings import LLMSettings
+from .settings import DEFAULT_POLICY, LLMSettings
 
-__all__ = ["ChatOptions", "LLMClient"]
+__all__ = ["ChatOptions", "LLMClient", "fallback"]
+
+T = TypeVar("T")
+_ASKED: Final = ("model", "max_tokens", "temperature")  # settings that a call may replace
 
 
 class ChatOptions(TypedDict, total=False):
@@ -56,18 +60,24 @@ class LLMClient:
         whether to retry.
         LLM_STREAM_TRUNCATED: a stream ended before its end; the context has how much arrived.
         LLM_TIMEOUT: a stream said nothing for too long. DEADLINE_EXCEEDED: the whole took too long.
+        LLM_OPTION_UNSUPPORTED: an option that is not in ChatOptions, or what is not here yet.
         LLM_NOT_CONNECTED: the client was closed.
     """
 
     __slots__ = ("_calls", "_is_closed", "_provider", "_settings")
 
     def __init__(
-        self, provider: ChatProvider, settings: LLMSettings, parts: Parts | None = None, /
+        self,
+        provider: ChatProvider,
+        settings: LLMSettings | None = None,
+        parts: Parts | None = None,
+        /,
     ) -> None:
-        parts = parts or Parts()
+        settings, parts = settings or LLMSettings(), parts or Parts()
+        policy = settings.policy or DEFAULT_POLICY
         self._provider = provider
         self._settings = settings
-        self._calls = settings.policy.attach("llm", clock=parts.clock, random=parts.random)
+        self._calls = policy.attach("llm", clock=parts.clock, random=parts.random)
         self._is_closed = False
 
     async def chat(self, prompt: Prompt, /, **options: Unpack[ChatOptions]) -> Result[ChatReply]:
@@ -108,9 +118,45 @@ class LLMClient:
 
         return Stream(start)
 
+    async def chat_structured(
+        self, prompt: Prompt, schema: type[T], /, **options: Unpack[ChatOptions]
+    ) -> Result[T]:
+        """Give a model's answer as a value of a schema. Not here yet.
+
+        Errors:
+            LLM_OPTION_UNSUPPORTED: always.
+        """
+        return failure(self._lacks("chat_structured", "ask for JSON by chat(), and read its text"))
+
+    async def embed(
+        self,
+        texts: str | Iterable[str],
+        /,
+        *,
+        model: str | None = None,
+        timeout: float | None = None,
+        policy: Policy | None = None,
+    ) -> Result[list[list[float]]]:
+        """Give a vector for each text. Not here yet.
+
+        Errors:
+            LLM_OPTION_UNSUPPORTED: always.
+        """
+        return failure(self._lacks("embed", "ask the provider's own client"))
+
+    async def list_models(
+        self, *, timeout: float | None = None, policy: Policy | None = None
+    ) -> Result[list[str]]:
+        """Give the names of the models that the provider has. Not here yet.
+
+        Errors:
+            LLM_OPTION_UNSUPPORTED: always.
+        """
+        return failure(self._lacks("list_models", "look them up at the provider"))
+
     async def health(self) -> Result[None]:
         """Tell whether the client is open; asking a model costs money, so none is asked."""
-        return failure(_closed()) if self._is_closed else success()
+        return failure(closed()) if self._is_closed else success()
 
     async def close(self) -> None:
         """Close the provider; every call after that is LLM_NOT_CONNECTED."""
@@ -119,25 +165,44 @@ class LLMClient:
 
     def _request(self, prompt: Prompt, options: ChatOptions) -> Result[ChatRequest]:
         if self._is_closed:
-            return failure(_closed())
+            return failure(closed())
+        unknown = sorted(options.keys() - ChatOptions.__annotations__.keys())
+        if unknown:
+            return failure(_unknown(unknown[0]))
         try:
             messages = messages_of(prompt)
         except (TypeError, ValueError) as error:
-            return failure(llm_error("LLM_BAD_REQUEST", str(error)))
-        own = self._settings
-        asked = LLMSettings(
-            model=options.get("model", own.model),
-            max_tokens=options.get("max_tokens", own.max_tokens),
-            temperature=options.get("temperature", own.temperature),
-        )
-        checked = asked.check()
-        if isinstance(checked, Failure):
-            return failure(llm_error("LLM_BAD_REQUEST", checked.error.message))
+            return failure(bad_request(str(error)))
+        asked = self._asked(options)
+        if isinstance(asked, Failure):
+            return asked
+        own = asked.value
         return success(
             ChatRequest(
-                asked.model, messages, asked.max_tokens, asked.temperature, options.get("stop", ())
+                own.model, messages, own.max_tokens, own.temperature, options.get("stop", ())
             )
         )
+
+    def _asked(self, options: ChatOptions) -> Result[LLMSettings]:
+        """Read what a call says in place of the client's own settings, as those are read."""
+        asked = {name: value for name, value in options.items() if name in _ASKED}
+        if not asked:
+            return success(self._settings)
+        values = {**{name: getattr(self._settings, name) for name in _ASKED}, **asked}
+        read = read_settings(LLMSettings, values, "the call", kind="llm", code=BAD_REQUEST)
+        return read.map_error(lambda error: bad_request(error.message))
+
+    def _lacks(self, what: str, hint: str) -> QiError:
+        return closed() if self._is_closed else _not_yet(what, hint)
+
+
+def fallback(first: LLMClient, /, *others: LLMClient) -> Result[LLMClient]:
+    """Make a client that asks the next one where one fails before its first token. Not here yet.
+
+    Errors:
+        LLM_OPTION_UNSUPPORTED: always.
+    """
+    return failure(_not_yet("fallback", "ask the second client where the first gives a Failure"))
 
 
 def _how(options: ChatOptions) -> dict[str, Any]:
@@ -158,7 +223,7 @@ async def _begin(
         await _closed_events(events)
         raise
     if first is None:
-        return failure(_truncated(0))
+        return failure(truncated(0))
     if isinstance(first, Failure):
         await _closed_events(events)
         return first
@@ -191,7 +256,7 @@ async def _texts(
                 yield failure(_late(ends, idle, received))
                 return
             if event is None:
-                yield failure(_truncated(received))
+                yield failure(truncated(received))
                 return
             if isinstance(event, Failure):
                 yield failure(event.error.with_context(received_characters=received))
@@ -215,17 +280,13 @@ def _late(ends: Deadline | None, idle: float, received: int) -> QiError:
         message = "the answer was not complete by its deadline"
     else:
         message = f"the model said nothing for {idle:g} s"
-    return llm_error("LLM_TIMEOUT", message, received_characters=received)
+    return llm_error(TIMEOUT, message, received_characters=received)
 
 
-def _truncated(received: int) -> QiError:
-    return llm_error(
-        "LLM_STREAM_TRUNCATED",
-        "the answer was cut short: the stream ended without its end",
-        hint="what arrived is not the whole answer; ask again",
-        received_characters=received,
-    )
+def _not_yet(what: str, hint: str) -> QiError:
+    return unsupported(f"{what} is not here yet", hint, operation=what)
 
 
-def _closed() -> QiError:
-    return llm_error("LLM_NOT_CONNECTED", "the llm client was closed", hint="open it again")
+def _unknown(option: str) -> QiError:
+    hint = f"its options are {', '.join(ChatOptions.__annotations__)}"
+    return unsupported(f"a call takes no option {option!r}, or not yet", hint, option=option)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, Secret, success
+from qicore_core.config.settings import read_settings
 from qicore_core.plugins import choose, open_port
 
 from .client import LLMClient
+from .errors import SETTINGS_INVALID
 from .provider import ChatProvider
-from .settings import DEFAULT_POLICY, LLMSettings
+from .settings import LLMSettings
 
 __all__ = ["LLM", "open_llm"]
 
@@ -44,44 +46,44 @@ def open_llm(
         settings: the provider's own, as its README lists them.
 
     Errors:
-        LLM_SETTINGS_INVALID: a setting is wrong.
+        LLM_SETTINGS_INVALID: settings are wrong; the message names each.
         PLUGIN_NOT_FOUND, PLUGIN_UNDECIDED, ...: there is no such provider, or there are several.
     """
     if api_key is not None:
         settings["api_key"] = api_key if isinstance(api_key, Secret) else Secret(api_key)
     if base_url is not None:
         settings["base_url"] = base_url
-    own = {"max_tokens": max_tokens, "temperature": temperature, "idle_timeout": idle_timeout}
-    return _opening(url, {**own, "policy": policy or DEFAULT_POLICY}, settings, parts or Parts())
+    own = {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "idle_timeout": idle_timeout,
+        "policy": policy,
+    }
+    return _opening(url, {**settings, **own}, parts or Parts())
 
 
 def _opening(
-    url: str | None, own: Mapping[str, Any], settings: Mapping[str, object], parts: Parts
+    url: str | None, settings: Mapping[str, object], parts: Parts, /
 ) -> Opening[LLMClient]:
+    """Take our settings out of all that are said; the rest is the provider's."""
+
     async def start() -> Result[LLMClient]:
-        name = choose(LLM.name, parts.plugins) if url is None else success(url.partition(":")[0])
-        if isinstance(name, Failure):
-            return name
-        values: dict[str, Any] = {"model": (url or "").partition(":")[2], **own}
-        made = LLMSettings(**values)
-        checked = made.check()
-        if isinstance(checked, Failure):
-            return checked
-        provider = await open_port(LLM, name.value, url or f"{name.value}:", settings, parts)
-        return provider.map(lambda opened: LLMClient(opened, made, parts))
+        known = {field.name for field in fields(LLMSettings)}
+        ours = {name: value for name, value in settings.items() if name in known}
+        rest = {name: value for name, value in settings.items() if name not in known}
+        values = {"model": (url or "").partition(":")[2], **ours}
+        own = read_settings(LLMSettings, values, "llm", kind="llm", code=SETTINGS_INVALID)
+        if isinstance(own, Failure):
+            return own
+        scheme = choose(LLM.name, parts.plugins) if url is None else success(url.partition(":")[0])
+        if isinstance(scheme, Failure):
+            return scheme
+        where = f"{scheme.value}:" if url is None else url
+        provider = await open_port(LLM, scheme.value, where, rest, parts)
+        return provider.map(lambda opened: LLMClient(opened, own.value, parts))
 
     return Opening(start)
 
 
-def _from_section(
-    url: str | None, settings: Mapping[str, object], parts: Parts
-) -> Opening[LLMClient]:
-    """Open what a section says: our settings are taken out, the rest is the provider's."""
-    known = {one.name for one in fields(LLMSettings)}
-    own = {name: value for name, value in settings.items() if name in known}
-    rest = {name: value for name, value in settings.items() if name not in known}
-    return _opening(url, own, rest, parts)
-
-
-LLM: Final[Kind[ChatProvider, LLMClient]] = Kind("llm", _from_section)
+LLM: Final[Kind[ChatProvider, LLMClient]] = Kind("llm", _opening)
 """The kind that providers register under: `registry.add(LLM, "openai", open_provider)`."""

@@ -13,10 +13,10 @@ from typing import Final, final
 
 from qicore_core import QiError, Result, failure, success
 
-from .errors import CODES, llm_error
+from .errors import CODES, MODEL_NOT_FOUND, RATE_LIMIT, llm_error
 from .message import ChatReply, ChatRequest, Delta, Done, Finish, Usage
 
-__all__ = ["EchoProvider"]
+__all__ = ["EchoProvider", "unknown"]
 
 MODELS: Final = ("", "truncated", "slow", *CODES)
 
@@ -45,6 +45,17 @@ class EchoProvider:
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""
+
+
+def unknown(model: str, /) -> QiError | None:
+    """Say that there is no such model, where there is none."""
+    if model in MODELS:
+        return None
+    return llm_error(
+        MODEL_NOT_FOUND,
+        f"echo has no model {model!r}",
+        hint=f"leave it out, or name one of {', '.join(MODELS[1:4])}, ...",
+    )
 
 
 async def _pieces(request: ChatRequest) -> AsyncIterator[Result[Delta | Done]]:
@@ -79,12 +90,6 @@ def _refused(request: ChatRequest) -> QiError | None:
         return llm_error(
             request.model,
             f"echo fails with {request.model}, as its model says",
-            retry_after=0.01 if request.model == "LLM_RATE_LIMIT" else None,
+            retry_after=0.01 if request.model == RATE_LIMIT else None,
         )
-    if request.model not in MODELS:
-        return llm_error(
-            "LLM_MODEL_NOT_FOUND",
-            f"echo has no model {request.model!r}",
-            hint=f"leave it out, or name one of {', '.join(MODELS[1:4])}, ...",
-        )
-    return None
+    return unknown(request.model)

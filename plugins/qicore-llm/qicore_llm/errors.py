@@ -11,7 +11,32 @@ from typing import Final
 from qicore_core import ErrorCategory, QiError
 from qicore_core.error.qi_error import make_error
 
-__all__ = ["CODES", "llm_error"]
+__all__ = [
+    "AUTHENTICATION",
+    "BAD_OUTPUT",
+    "BAD_REQUEST",
+    "BAD_RESPONSE",
+    "CODES",
+    "CONTENT_FILTER",
+    "CONTEXT_LENGTH",
+    "MODEL_NOT_FOUND",
+    "NETWORK",
+    "NOT_CONNECTED",
+    "OPTION_UNSUPPORTED",
+    "OVERLOADED",
+    "PERMISSION",
+    "QUOTA",
+    "RATE_LIMIT",
+    "SERVER",
+    "SETTINGS_INVALID",
+    "STREAM_TRUNCATED",
+    "TIMEOUT",
+    "bad_request",
+    "closed",
+    "llm_error",
+    "truncated",
+    "unsupported",
+]
 
 AUTHENTICATION: Final = "LLM_AUTHENTICATION"
 """AUTHENTICATION: the provider does not know the key.
@@ -89,9 +114,9 @@ BAD_OUTPUT: Final = "LLM_BAD_OUTPUT"
 Ask again, say the form more clearly, or name a stronger model."""
 
 OPTION_UNSUPPORTED: Final = "LLM_OPTION_UNSUPPORTED"
-"""UNSUPPORTED: the provider cannot honour an option.
+"""UNSUPPORTED: the provider cannot honour an option, or QiCore cannot do the operation yet.
 
-Leave it out, or name another model; it is never dropped in silence."""
+Leave it out, or name another model; it is never dropped in silence. The hint says what helps."""
 
 NOT_CONNECTED: Final = "LLM_NOT_CONNECTED"
 """UNAVAILABLE: the client was closed.
@@ -146,4 +171,29 @@ def llm_error(
         hint=hint,
         retry_after=retry_after,
         retryable=False if code == NOT_CONNECTED else None,
+    )
+
+
+def closed() -> QiError:
+    """Make the error of a client that is asked after its close."""
+    return llm_error(NOT_CONNECTED, "the llm client was closed", hint="open it again")
+
+
+def bad_request(message: str, /) -> QiError:
+    """Make the error of a prompt or an option that is wrong."""
+    return llm_error(BAD_REQUEST, message)
+
+
+def unsupported(message: str, hint: str, /, **context: object) -> QiError:
+    """Make the error of what cannot be done, or not yet."""
+    return llm_error(OPTION_UNSUPPORTED, message, hint=hint).with_context(context)
+
+
+def truncated(received: int, /) -> QiError:
+    """Make the error of a stream that ended before its end, after so many characters."""
+    return llm_error(
+        STREAM_TRUNCATED,
+        "the answer was cut short: the stream ended without its end",
+        hint="what arrived is not the whole answer; ask again",
+        received_characters=received,
     )

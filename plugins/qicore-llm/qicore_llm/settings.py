@@ -1,15 +1,13 @@
-"""What can be set on a client of language models, and the one place that checks it."""
+"""What can be set on a client of language models."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, final
 
-from qicore_core import Policy, Result, failure, success
+from qicore_core import Policy, Secret
 
-from .errors import llm_error
-
-__all__ = ["DEFAULT_POLICY", "LLMSettings"]
+__all__ = ["DEFAULT_POLICY", "EchoSettings", "LLMSettings"]
 
 DEFAULT_POLICY: Final = Policy(retry=2, timeout=60.0)
 
@@ -24,29 +22,32 @@ class LLMSettings:
         max_tokens: how many tokens an answer may have; None is the provider's default.
         temperature: how freely to choose, 0.0 to 2.0; None is the provider's default.
         idle_timeout: seconds that a stream may say nothing.
-        policy: how calls are made; a model is called at most twice, and never again after its first
-            piece.
+        policy: how calls are made; None is DEFAULT_POLICY: a model is called at most twice, and
+            never again after its first piece.
     """
 
     model: str = ""
     max_tokens: int | None = None
     temperature: float | None = None
     idle_timeout: float = 30.0
-    policy: Policy = DEFAULT_POLICY
+    policy: Policy | None = None
 
-    def check(self) -> Result[None]:
-        """Say what is wrong with the settings.
+    def __post_init__(self) -> None:
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ValueError(f"max_tokens is at least 1, got {self.max_tokens}")
+        if self.temperature is not None and not 0.0 <= self.temperature <= 2.0:
+            raise ValueError(f"temperature is from 0.0 to 2.0, got {self.temperature}")
+        if not 0.0 < self.idle_timeout < float("inf"):
+            raise ValueError(f"idle_timeout is seconds above 0, got {self.idle_timeout}")
 
-        Errors:
-            LLM_SETTINGS_INVALID: which one, and what would be right.
-        """
-        tokens, heat = self.max_tokens, self.temperature
-        for name, value, is_right, wanted in (
-            ("max_tokens", tokens, tokens is None or tokens >= 1, "a whole number above 0"),
-            ("temperature", heat, heat is None or 0.0 <= heat <= 2.0, "from 0.0 to 2.0"),
-            ("idle_timeout", self.idle_timeout, self.idle_timeout > 0.0, "seconds above 0"),
-        ):
-            if not is_right:
-                message = f"the llm setting {name} is wrong: {wanted}, got {value!r}"
-                return failure(llm_error("LLM_SETTINGS_INVALID", message, setting=name))
-        return success()
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoSettings:
+    """What `echo:` takes.
+
+    Attributes:
+        api_key: left alone, so that a program can be tried with the settings of another provider.
+    """
+
+    api_key: Secret[str] | None = None

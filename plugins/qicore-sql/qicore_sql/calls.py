@@ -11,7 +11,7 @@ from qicore_core.codes import DEADLINE_EXCEEDED, TIMEOUT_ERROR
 from qicore_core.events import is_listening
 from qicore_core.kinds import Parts
 
-from .errors import TIMEOUT, TRANSACTION_DOOMED, UNDONE
+from .errors import TIMEOUT, TRANSACTION_DOOMED, UNDONE, closed
 
 __all__ = ["Calls", "is_undone", "surely"]
 
@@ -26,15 +26,24 @@ class Calls:
     Args:
         policy: how calls are made.
         parts: where clock and random come from.
+
+    Attributes:
+        clock: the time that calls go by.
     """
 
-    __slots__ = ("_is_plain", "_runner")
+    __slots__ = ("_is_closed", "_is_plain", "_runner", "clock")
 
     def __init__(self, policy: Policy, parts: Parts, /) -> None:
+        self.clock = parts.clock
         self._runner = policy.attach("sql", clock=parts.clock, random=parts.random)
         self._is_plain = policy == Policy()
+        self._is_closed = False
 
-    async def perform(
+    def close(self) -> None:
+        """Refuse every call from here on."""
+        self._is_closed = True
+
+    def perform(
         self,
         operation: str,
         fn: Callable[..., Awaitable[Result[T]]],
@@ -43,8 +52,8 @@ class Calls:
         policy: Policy | None,
         /,
         *args: object,
-    ) -> Result[T]:
-        """Await `fn(*args)` by the policy.
+    ) -> Awaitable[Result[T]]:
+        """Call `fn(*args)` by the policy, for whoever awaits it.
 
         Args:
             operation: what events call it; no statement is ever in one.
@@ -54,7 +63,13 @@ class Calls:
             timeout: seconds for the whole.
             policy: how to make this call.
             args: what `fn` is called with.
+
+        Errors:
+            DB_CLOSED: the database was closed.
+            DB_TIMEOUT: it was not done in time.
         """
+        if self._is_closed:
+            return _refused()
         if (
             self._is_plain
             and timeout is None
@@ -62,8 +77,8 @@ class Calls:
             and Deadline.current() is None
             and not is_listening()
         ):
-            return await fn(*args)  # nothing to keep, and nobody to tell
-        result = await self._runner.run(
+            return fn(*args)  # nothing to keep, and nobody to tell
+        asked = self._runner.run(
             fn,
             *args,
             operation=operation,
@@ -71,9 +86,18 @@ class Calls:
             timeout=timeout,
             policy=policy,
         )
-        if isinstance(result, Failure) and result.error.code in _LATE:
-            return failure(_too_late(operation, result.error))
-        return result
+        return _in_time(operation, asked)
+
+
+async def _refused() -> Result[Any]:
+    return failure(closed("the database was closed", "open it again"))
+
+
+async def _in_time(operation: str, asked: Awaitable[Result[T]]) -> Result[T]:
+    result = await asked
+    if isinstance(result, Failure) and result.error.code in _LATE:
+        return failure(_too_late(operation, result.error))
+    return result
 
 
 def is_undone(error: QiError, /) -> bool:

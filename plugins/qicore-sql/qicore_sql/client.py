@@ -11,7 +11,7 @@ from qicore_core.kinds import Parts
 
 from .calls import Calls, is_undone
 from .driver import SqlDriver
-from .errors import UNSUPPORTED, closed
+from .errors import UNSUPPORTED
 from .queries import Queries
 from .settings import DatabaseSettings
 from .statement import Statements
@@ -30,7 +30,7 @@ class Database(Queries):
     Each call on it is a transaction of its own: it takes effect as a whole or not at all.
     """
 
-    __slots__ = ("_calls", "_driver", "_is_closed", "_units")
+    __slots__ = ("_driver", "_units")
 
     def __init__(
         self,
@@ -40,14 +40,13 @@ class Database(Queries):
         /,
     ) -> None:
         settings, parts = settings or DatabaseSettings(), parts or Parts()
-        super().__init__(Statements(driver.dialect), settings.max_rows)
         policy = settings.policy or Policy()
+        calls = Calls(policy, parts)
+        super().__init__(driver, Statements(driver.dialect), calls, settings.max_rows)
         # Around the whole of a transaction; breaker, bulkhead and rate are its statements' own.
         around = Policy(retry=policy.retry or _UNITS, timeout=policy.timeout)
         self._driver = driver
-        self._calls = Calls(policy, parts)
         self._units = Calls(around, parts)
-        self._is_closed = False
 
     @overload
     def transaction(self, /) -> Opening[Transaction]: ...
@@ -98,15 +97,17 @@ class Database(Queries):
         answer = await self.query_value("select 1")
         return answer.map(lambda _: None)
 
-    async def migrate(self, folder: str, /) -> Result[int]:
-        """Bring the schema up to date. Not here yet.
+    async def migrate(
+        self, folder: str, /, *, dry_run: bool = False, timeout: float | None = None
+    ) -> Result[int]:
+        """Bring the schema up to date by a folder of numbered SQL files. Not here yet.
 
         Errors:
             DB_UNSUPPORTED: always.
         """
         return failure(_not_yet("migrate", "run its statements by execute()"))
 
-    async def backup(self, path: str, /) -> Result[None]:
+    async def backup(self, path: str, /, *, timeout: float | None = None) -> Result[None]:
         """Copy the whole database into a file. Not here yet.
 
         Errors:
@@ -116,18 +117,19 @@ class Database(Queries):
 
     async def close(self) -> None:
         """Close the driver; every call after that is a DB_CLOSED."""
-        self._is_closed = True
+        self._calls.close()
         await self._driver.close()
 
     async def _begin(self) -> Result[Transaction]:
-        if self._is_closed:
-            return failure(_closed())
         begun = await self._calls.perform("begin", self._driver.begin, is_undone, None, None)
         if isinstance(begun, Failure):
             return begun
-        ends = Ends.of(begun.value)
+        session = begun.value
+        ends = Ends(session.commit, session.rollback)
         return success(
-            Transaction(self._statements, self._max_rows, self._calls, ends, asyncio.Lock())
+            Transaction(
+                session, self._statements, self._calls, self._max_rows, ends, asyncio.Lock()
+            )
         )
 
     async def _repeat(
@@ -141,23 +143,6 @@ class Database(Queries):
         return await self._units.perform(
             "transaction", complete, is_undone, timeout, policy, self._begin, fn
         )
-
-    async def _perform(
-        self,
-        operation: str,
-        fn: Callable[[Any], Awaitable[Result[T]]],
-        is_repeatable: bool,
-        timeout: float | None,
-        policy: Policy | None,
-    ) -> Result[T]:
-        if self._is_closed:
-            return failure(_closed())
-        repeatable = is_repeatable or is_undone
-        return await self._calls.perform(operation, fn, repeatable, timeout, policy, self._driver)
-
-
-def _closed() -> QiError:
-    return closed("the database was closed", "open it again")
 
 
 def _not_yet(what: str, hint: str) -> QiError:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 from qicore_core import Failure, Kind, Opening, Policy, Result, success
+from qicore_core.config.settings import read_settings
 from qicore_core.kinds import Parts
 from qicore_core.plugins import choose, open_port
 
 from .client import Database
 from .driver import SqlDriver
+from .errors import SETTINGS_INVALID
 from .settings import DatabaseSettings
 
 __all__ = ["SQL", "open_database"]
@@ -37,41 +39,34 @@ def open_database(
         settings: the driver's own, as its README lists them.
 
     Errors:
-        DB_SETTINGS_INVALID: a setting or the URL is wrong.
+        DB_SETTINGS_INVALID: settings or the URL are wrong; the message names each.
         DB_CONNECTION_FAILED: the database cannot be opened or reached.
         PLUGIN_NOT_FOUND, PLUGIN_UNDECIDED, ...: there is no such driver, or there are several and
         no URL.
     """
-    own = DatabaseSettings(policy=policy, max_rows=max_rows)
-    return _opening(url, own, settings, parts or Parts())
+    own = {"policy": policy, "max_rows": max_rows}
+    return _opening(url, {**settings, **own}, parts or Parts())
 
 
-def _opening(
-    url: str | None, own: DatabaseSettings, settings: Mapping[str, object], parts: Parts
-) -> Opening[Database]:
+def _opening(url: str | None, settings: Mapping[str, object], parts: Parts, /) -> Opening[Database]:
+    """Take our settings out of all that are said; the rest is the driver's."""
+
     async def start() -> Result[Database]:
-        checked = own.check()
-        if isinstance(checked, Failure):
-            return checked
+        known = {field.name for field in fields(DatabaseSettings)}
+        ours = {name: value for name, value in settings.items() if name in known}
+        rest = {name: value for name, value in settings.items() if name not in known}
+        own = read_settings(DatabaseSettings, ours, "sql", kind="sql", code=SETTINGS_INVALID)
+        if isinstance(own, Failure):
+            return own
         scheme = choose(SQL.name, parts.plugins) if url is None else success(url.partition(":")[0])
         if isinstance(scheme, Failure):
             return scheme
         where = f"{scheme.value}:" if url is None else url
-        driver = await open_port(SQL, scheme.value, where, settings, parts)
-        return driver.map(lambda opened: Database(opened, own, parts))
+        driver = await open_port(SQL, scheme.value, where, rest, parts)
+        return driver.map(lambda opened: Database(opened, own.value, parts))
 
     return Opening(start)
 
 
-def _from_section(
-    url: str | None, settings: Mapping[str, object], parts: Parts
-) -> Opening[Database]:
-    """Open what a section says: our settings are taken out, the rest is the driver's."""
-    known = {field.name for field in fields(DatabaseSettings)}
-    own: dict[str, Any] = {name: value for name, value in settings.items() if name in known}
-    rest = {name: value for name, value in settings.items() if name not in known}
-    return _opening(url, DatabaseSettings(**own), rest, parts)
-
-
-SQL: Final[Kind[SqlDriver, Database]] = Kind("sql", _from_section)
+SQL: Final[Kind[SqlDriver, Database]] = Kind("sql", _opening)
 """The kind that database drivers register under: `registry.add(SQL, "sqlite", open_driver)`."""

@@ -6,14 +6,14 @@ A function that takes a `Queries` works in a transaction and outside of one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from time import monotonic
 from typing import Any, TypeVar, overload
 
 from qicore_core import Failure, Policy, Result, Stream, failure, success
 
+from .calls import Calls, is_undone
 from .driver import Answer, SqlCursor, SqlSession, Step
 from .errors import not_found, too_large
-from .rows import CHUNK, Chunk, Row, rows_in_chunks, rows_of
+from .rows import CHUNK, Row, rows_in_chunks, rows_of
 from .statement import Statement, Statements
 
 __all__ = ["Queries"]
@@ -28,8 +28,8 @@ class Queries:
     and `policy=` in place of the database's own.
 
     Errors:
-        DB_SYNTAX: the database cannot read the statement, or a name in it is not there (or is there
-            already).
+        DB_SYNTAX: it cannot be read, or a name in it is not there (or is there already); context
+            has the name and its kind ("table", "column", ...) where they are known.
         DB_QUERY_FAILED: it could not be done: the parameters do not fit, the columns do not fit
             `into`, the database says no; the context says what it calls that.
         DB_CONSTRAINT: a rule of the schema forbids it; context has its kind ("unique",
@@ -41,10 +41,14 @@ class Queries:
         DB_CONNECTION_FAILED: the database cannot be reached.
     """
 
-    __slots__ = ("_max_rows", "_statements")
+    __slots__ = ("_calls", "_max_rows", "_session", "_statements")
 
-    def __init__(self, statements: Statements, max_rows: int, /) -> None:
+    def __init__(
+        self, session: SqlSession, statements: Statements, calls: Calls, max_rows: int, /
+    ) -> None:
+        self._session = session
         self._statements = statements
+        self._calls = calls
         self._max_rows = max_rows
 
     @overload
@@ -191,11 +195,14 @@ class Queries:
         >>> asyncio.run(main())
         Success(2)
         """
-        read = self._statements.read(sql)
+        read, many = self._statements.read(sql), list(rows)
         if isinstance(read, Failure):
             return self._told(read)
-        steps: list[Step] = [(read.value, list(rows))]
-        counts = await self._run_steps("execute_many", steps, timeout, policy)
+        statement = read.value
+        for params in many:
+            if len(params) != statement.size:
+                return self._told(failure(statement.misfit(params)))
+        counts = await self._run_steps("execute_many", [(statement, many)], timeout, policy)
         return counts if isinstance(counts, Failure) else success(sum(counts.value))
 
     async def execute_batch(
@@ -216,13 +223,17 @@ class Queries:
             timeout: seconds for the whole.
             policy: how to make this call.
         """
-        read: list[Step] = []
+        known: dict[str, Statement] = {}
+        taken: list[Step] = []
         for sql, params in steps:
-            statement = self._statements.read(sql)
-            if isinstance(statement, Failure):
-                return self._told(statement)
-            read.append((statement.value, (params,)))
-        counts = await self._run_steps("execute_batch", read, timeout, policy)
+            statement = known.get(sql)
+            if statement is None or len(params) != statement.size:
+                read = self._read(sql, params)
+                if isinstance(read, Failure):
+                    return self._told(read)
+                statement = known[sql] = read.value
+            taken.append((statement, (params,)))
+        counts = await self._run_steps("execute_batch", taken, timeout, policy)
         return counts if isinstance(counts, Failure) else success(list(counts.value))
 
     @overload
@@ -260,7 +271,7 @@ class Queries:
         """
 
         async def start() -> Result[AsyncIterator[Result[Any]]]:
-            until = None if timeout is None else monotonic() + timeout
+            until = None if timeout is None else self._calls.clock.monotonic() + timeout
             read = self._read(sql, params)
             if isinstance(read, Failure):
                 return self._told(read)
@@ -279,12 +290,9 @@ class Queries:
     def _rows(
         self, cursor: SqlCursor, into: type[Any] | None, until: float | None
     ) -> AsyncIterator[Result[Any]]:
-        def fetch(_: SqlSession) -> Awaitable[Result[Chunk]]:
-            return cursor.fetch(CHUNK)
-
         async def chunk() -> Result[list[Any]]:
-            left = None if until is None else max(0.0, until - monotonic())
-            rows = await self._perform("fetch", fetch, False, left, None)
+            left = None if until is None else max(0.0, until - self._calls.clock.monotonic())
+            rows = await self._perform("fetch", lambda _: cursor.fetch(CHUNK), False, left, None)
             if isinstance(rows, Failure):
                 return rows
             return self._told(rows_of(Answer(cursor.columns, rows.value, 0), into))
@@ -311,17 +319,11 @@ class Queries:
         return await self._perform(operation, run, statement.is_read, timeout, policy)
 
     async def _run_steps(
-        self, operation: str, steps: list[Step], timeout: float | None, policy: Policy | None
+        self, operation: str, steps: Sequence[Step], timeout: float | None, policy: Policy | None
     ) -> Result[Sequence[int]]:
-        for statement, rows in steps:
-            for params in rows:
-                if len(params) != statement.size:
-                    return self._told(failure(statement.misfit(params)))
-
-        def run(session: SqlSession) -> Awaitable[Result[Sequence[int]]]:
-            return session.run_many(steps)
-
-        return await self._perform(operation, run, False, timeout, policy)
+        return await self._perform(
+            operation, lambda session: session.run_many(steps), False, timeout, policy
+        )
 
     def _read(self, sql: str, params: Sequence[object]) -> Result[Statement]:
         read = self._statements.read(sql)
@@ -335,13 +337,14 @@ class Queries:
         """Take note of an answer that the driver did not give."""
         return result
 
-    async def _perform(
+    def _perform(
         self,
         operation: str,
         fn: Callable[[Any], Awaitable[Result[T]]],
         is_repeatable: bool,
         timeout: float | None,
         policy: Policy | None,
-    ) -> Result[T]:
-        """Ask the session, by the policy, and take note of its answer."""
-        raise NotImplementedError
+    ) -> Awaitable[Result[T]]:
+        """Ask the session, by the policy."""
+        repeatable = is_repeatable or is_undone
+        return self._calls.perform(operation, fn, repeatable, timeout, policy, self._session)

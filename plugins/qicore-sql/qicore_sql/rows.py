@@ -21,14 +21,11 @@ from qicore_core import Failure, QiError, Result, failure, success
 from .driver import Answer, SqlCursor
 from .errors import QUERY_FAILED, misused
 
-__all__ = ["CHUNK", "Chunk", "Row", "rows_in_chunks", "rows_of"]
+__all__ = ["CHUNK", "Row", "rows_in_chunks", "rows_of"]
 
 T = TypeVar("T")
 Row: TypeAlias = Mapping[str, Any]
 """One row: column name to value, in the order of the columns."""
-
-Chunk: TypeAlias = Sequence[tuple[Any, ...]]
-"""Rows as the driver gives them."""
 CHUNK: Final = 512
 """How many rows a stream fetches at once."""
 

@@ -1,13 +1,11 @@
-"""What can be set on a database, whatever its driver, and the one place that checks it."""
+"""What can be set on a database, whatever its driver."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import final
 
-from qicore_core import Policy, QiError, Result, failure, success
-
-from .errors import SETTINGS_INVALID
+from qicore_core import Policy
 
 __all__ = ["DatabaseSettings"]
 
@@ -25,19 +23,6 @@ class DatabaseSettings:
     policy: Policy | None = None
     max_rows: int = 100_000
 
-    def check(self) -> Result[None]:
-        """Say what is wrong with the settings.
-
-        Errors:
-            DB_SETTINGS_INVALID: what is wrong and what would be right.
-        """
-        if isinstance(self.max_rows, int) and self.max_rows >= 1:
-            return success()
-        return failure(
-            QiError.configuration(
-                SETTINGS_INVALID,
-                f"max_rows is a whole number above 0, got {self.max_rows!r}",
-                source="sql",
-                setting="max_rows",
-            )
-        )
+    def __post_init__(self) -> None:
+        if self.max_rows < 1:
+            raise ValueError(f"max_rows is at least 1, got {self.max_rows}")

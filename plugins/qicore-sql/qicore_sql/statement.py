@@ -79,12 +79,15 @@ class Statement:
     def misfit(self, params: Sequence[object], /) -> QiError:
         """Make the error of more or fewer parameters than it takes."""
         return misused(
-            f"the statement takes {self.size} parameters, {len(params)} were given",
+            f"the statement takes {self._counted()}, not {len(params)}",
             "give one for each of $1, $2, ...",
         )
 
     def __repr__(self) -> str:
-        return f"<Statement {self.keyword or 'empty'}, {self.size} parameters>"
+        return f"<Statement {self.keyword or 'empty'}, {self._counted()}>"
+
+    def _counted(self) -> str:
+        return "1 parameter" if self.size == 1 else f"{self.size} parameters"
 
 
 @final
@@ -167,7 +170,7 @@ def _pattern(dialect: Dialect) -> re.Pattern[str]:
         parts.append(r"\$(?P<tag>(?:[^\W\d]\w*+)?+)\$.*?(?:\$(?P=tag)\$|\Z)")
     parts.append(r"[0-9][\w.$]*+")
     parts.append(r"(?P<word>[^\W\d][\w$]*+)")
-    parts.append(r"(?P<place>\$[0-9]{1,5}+(?![\w$]))")
+    parts.append(r"(?P<place>\$[0-9]{1,9}+(?![\w$]))")
     return re.compile("|".join(parts), re.DOTALL)
 
 

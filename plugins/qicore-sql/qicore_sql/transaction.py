@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from types import TracebackType
-from typing import Any, TypeVar, final, overload
+from typing import Any, NamedTuple, TypeVar, final, overload
 
 from qicore_core import Failure, Opening, Policy, QiError, Result, Success, failure, success
 
 from .calls import Calls, is_undone, surely
-from .driver import SqlSession, SqlTransaction
+from .driver import SqlSession
 from .errors import QUERY_FAILED, TRANSACTION_DOOMED, closed
 from .queries import Queries
 from .statement import Statement, Statements
@@ -26,27 +25,11 @@ __all__ = ["Block", "Ends", "Transaction", "complete"]
 T = TypeVar("T")
 
 
-@final
-class Ends:
-    """What a transaction stands on, and how it ends: a session of the driver, or a savepoint."""
+class Ends(NamedTuple):
+    """How a transaction ends: by its driver, or as a savepoint."""
 
-    __slots__ = ("commit", "rollback", "session")
-
-    def __init__(
-        self,
-        session: SqlSession,
-        commit: Callable[[], Awaitable[Result[Any]]],
-        rollback: Callable[[], Awaitable[Result[Any]]],
-        /,
-    ) -> None:
-        self.session = session
-        self.commit = commit
-        self.rollback = rollback
-
-    @classmethod
-    def of(cls, session: SqlTransaction, /) -> Ends:
-        """Stand on a transaction of the driver."""
-        return cls(session, session.commit, session.rollback)
+    commit: Callable[[], Awaitable[Result[Any]]]
+    rollback: Callable[[], Awaitable[Result[Any]]]
 
 
 @final
@@ -60,20 +43,20 @@ class Transaction(Queries):
         DB_CLOSED: it has ended.
     """
 
-    __slots__ = ("_calls", "_depth", "_doom", "_ends", "_inner", "_is_over", "_lock")
+    __slots__ = ("_depth", "_doom", "_ends", "_inner", "_is_over", "_lock")
 
     def __init__(
         self,
+        session: SqlSession,
         statements: Statements,
-        max_rows: int,
         calls: Calls,
+        max_rows: int,
         ends: Ends,
         lock: asyncio.Lock,
         depth: int = 0,
         /,
     ) -> None:
-        super().__init__(statements, max_rows)
-        self._calls = calls
+        super().__init__(session, statements, calls, max_rows)
         self._ends = ends
         self._lock = lock
         self._depth = depth
@@ -161,15 +144,20 @@ class Transaction(Queries):
             undone = await self._said(f"rollback to {name}")  # gone, if the whole was rolled back
             return await self._said(f"release {name}") if undone else undone
 
-        ends = Ends(self._ends.session, commit, rollback)
         self._inner = Transaction(
-            self._statements, self._max_rows, self._calls, ends, self._lock, self._depth + 1
+            self._session,
+            self._statements,
+            self._calls,
+            self._max_rows,
+            Ends(commit, rollback),
+            self._lock,
+            self._depth + 1,
         )
         return success(self._inner)
 
     async def _said(self, text: str) -> Result[None]:
         """Say something to the session by itself; a Failure dooms this transaction."""
-        answer = await self._noted(_saying(text)(self._ends.session))
+        answer = await self._noted(_saying(text)(self._session))
         return answer if isinstance(answer, Failure) else success()
 
     async def _noted(self, asked: Awaitable[Result[T]]) -> Result[T]:
@@ -198,9 +186,8 @@ class Transaction(Queries):
                 return failure(_doomed(self._doom))
             if self._is_over:
                 return failure(_over())
-            session = self._ends.session
             return await self._noted(  # made once: what failed here is the whole's to repeat
-                self._calls.perform(operation, fn, False, timeout, policy, session)
+                self._calls.perform(operation, fn, False, timeout, policy, self._session)
             )
 
     def _refuse_while_nested(self) -> None:
@@ -213,13 +200,7 @@ class Block(Opening[Transaction]):
 
     __slots__ = ()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-        /,
-    ) -> None:
+    async def __aexit__(self, kind: object, exc: BaseException | None, tb: object, /) -> None:
         """Commit, or roll back; raise the QiError of a transaction that could not commit."""
         opened, self._opened, self._entered = self._opened, None, False
         assert opened is not None  # noqa: S101  # it was entered

@@ -28,7 +28,8 @@ from qicore_core import (
     unwrap,
 )
 from qicore_core.config import ConfigData
-from qicore_core.testing import assert_failure, assert_success, recorded
+from qicore_core.kinds import Parts
+from qicore_core.testing import FakeClock, assert_failure, assert_success, recorded
 from qicore_sql import SQL, Database, Queries, Transaction, open_database
 from qicore_sql.calls import surely
 
@@ -64,6 +65,8 @@ def test_health_asks_the_database() -> None:
 def test_what_is_not_here_yet_says_so() -> None:
     async def body(db: Database) -> None:
         assert_failure(await db.migrate("migrations"), "DB_UNSUPPORTED", category="UNSUPPORTED")
+        dry = await db.migrate("migrations", dry_run=True, timeout=1.0)
+        assert_failure(dry, "DB_UNSUPPORTED", category="UNSUPPORTED")
         assert_failure(await db.backup("copy.db"), "DB_UNSUPPORTED", category="UNSUPPORTED")
 
     run(body)
@@ -79,11 +82,37 @@ def test_a_result_is_bounded() -> None:
     run(body, max_rows=10)
 
 
-@pytest.mark.parametrize("max_rows", [0, -1, "many", None])
-def test_a_setting_that_is_wrong_is_a_failure(max_rows: Any) -> None:
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"max_rows": 0}, "max_rows is at least 1, got 0"),
+        ({"max_rows": "many"}, "max_rows must be a whole number, got 'many'"),
+        ({"max_rows": None}, "max_rows must be a whole number, got None"),
+        ({"max_rows": True}, "max_rows must be a whole number, got True"),
+        ({"policy": "x"}, "policy must be a Policy"),
+        ({"max_row": 5}, "there is no sql setting 'max_row', did you mean max_rows?"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_is_wrong_is_a_failure(settings: dict[str, Any], said: str) -> None:
     async def main() -> None:
-        opened = await open_database("sqlite://", max_rows=max_rows)
-        assert_failure(opened, "DB_SETTINGS_INVALID", setting="max_rows")
+        data = ConfigData.from_object({"sql": {"url": "sqlite://", **settings}}).unwrap()
+        by_section: Any = Runtime.open(data, handle_sigterm=False)
+        for opening in (open_database("sqlite://", **settings), by_section):
+            error = assert_failure(await opening, "DB_SETTINGS_INVALID", category="CONFIGURATION")
+            assert said in error.message
+            assert error.source == "sql"
+
+    asyncio.run(main())
+
+
+def test_variables_say_settings_as_text() -> None:
+    async def main() -> None:
+        environ = {"A_SQL__URL": "sqlite://", "A_SQL__MAX_ROWS": "1", "A_SQL__IDLE_TIMEOUT": "1"}
+        data = ConfigData.from_environment("A_", environ).unwrap()
+        async with Runtime.open(data, handle_sigterm=False) as runtime:
+            answer = await runtime.get(SQL).query("select 1 union select 2")
+            assert_failure(answer, "DB_RESULT_TOO_LARGE", max_rows=1)
 
     asyncio.run(main())
 
@@ -102,15 +131,17 @@ def test_a_stream_reads_dataclasses_or_says_why_not() -> None:
 def test_a_slow_reader_of_a_stream_is_late() -> None:
     async def body(db: Database) -> None:
         rows = "with recursive n(i) as (select 1 union all select i + 1 from n limit 2000)"
-        stream = db.query_stream(f"{rows} select i from n", timeout=0.2)
+        stream = db.query_stream(f"{rows} select i from n", timeout=60.0)
         items = []
         async for item in stream:
             if not items:
-                await asyncio.sleep(0.25)
+                clock.advance(61.0)
             items.append(item)
+        assert 1 < len(items) < 2000
         assert_failure(items[-1], "DB_TIMEOUT")
 
-    run(body)
+    clock = FakeClock()
+    run(body, parts=Parts(clock=clock))
 
 
 def test_no_such_driver_is_a_failure() -> None:
@@ -269,6 +300,7 @@ def test_every_failure_of_a_transaction_dooms_it() -> None:
             lambda tx: tx.query_stream("select 1 as a, 2 as a").collect(),
         ]
         for ask in asks:
+            first: Any = None
             with pytest.raises(QiError) as caught:
                 async with db.transaction() as tx:
                     first = await ask(tx)
@@ -348,6 +380,7 @@ def test_while_a_nested_one_is_open_the_outer_one_is_a_bug() -> None:
         with pytest.raises(RuntimeError, match="a nested transaction is open"):
             async with db.transaction() as tx, tx.transaction():
                 await tx.execute("insert into t values (1)")
+        inner: Any = None
         with pytest.raises(RuntimeError, match="a nested transaction is open"):
             async with db.transaction() as tx:
                 inner = (await tx.transaction()).unwrap()

@@ -110,7 +110,7 @@ def test_any_text_has_an_answer(sql: str) -> None:
         (POSTGRES, "select a[$1]", "select a[$1]"),
         (SQLITE, "/* /* */ $1", "/* /* */ ?"),
         (POSTGRES, "/* /* */ $2", "/* /* */ $2"),
-        (SQLITE, "select $1x, x$1, $123456", "select $1x, x$1, $123456"),
+        (SQLITE, "select $1x, x$1, $1234567890", "select $1x, x$1, $1234567890"),
         (Dialect(placeholder="%s"), "select 5 % 2, '%', $1", "select 5 %% 2, '%%', %s"),
         (SQLITE, "select 'no end $1", "select 'no end $1"),
         (POSTGRES, "select $a$ $1", "select $a$ $1"),
@@ -141,10 +141,27 @@ def test_placeholders_are_counted_from_one(sql: str) -> None:
     assert_failure(Statements(POSTGRES).read(sql), "DB_SYNTAX")
 
 
+def test_a_hundred_thousand_parameters_are_counted() -> None:
+    places = ",".join([f"${number}" for number in range(1, 100_001)])
+    assert Statements(SQLITE).read(f"values ({places})").unwrap().size == 100_000
+
+
 def test_a_statement_shows_no_text() -> None:
     read = Statements(POSTGRES).read("select 'secret', $1").unwrap()
-    assert repr(read) == "<Statement select, 1 parameters>"
+    assert repr(read) == "<Statement select, 1 parameter>"
     assert repr(Statements(POSTGRES).read("").unwrap()) == "<Statement empty, 0 parameters>"
+
+
+@pytest.mark.parametrize(
+    ("sql", "params", "said"),
+    [
+        ("select $1", (), "the statement takes 1 parameter, not 0"),
+        ("select 1", (5,), "the statement takes 0 parameters, not 1"),
+        ("select $1, $2", (5,), "the statement takes 2 parameters, not 1"),
+    ],
+)
+def test_more_or_fewer_parameters_are_counted(sql: str, params: tuple[int, ...], said: str) -> None:
+    assert Statements(POSTGRES).read(sql).unwrap().misfit(params).message == said
 
 
 def test_long_text_is_read_and_not_remembered() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from qicore_core import Failure, QiError, Result, failure, success
 from qicore_sql import Answer, Statement, Step
-from qicore_sql.errors import QUERY_FAILED
+from qicore_sql.errors import CONNECTION_FAILED
 
 from .errors import ERRORS, unbound, unopened, unread
 from .settings import SqliteSettings
@@ -18,8 +18,9 @@ __all__ = ["columns_of", "connect", "execute", "execute_many", "fetch", "open_ro
 
 _PLAIN: Final = (str, int, float, bytes, bytearray, memoryview, NoneType)
 _EXACT: Final = frozenset((str, int, bytes, bool, NoneType))
-_REFUSALS: Final = (sqlite3.Error, OverflowError, UnicodeEncodeError)
+_REFUSALS: Final = (sqlite3.Error, OverflowError, UnicodeEncodeError, BufferError)
 _CHANGES: Final = frozenset(("insert", "update", "delete", "replace"))
+_TURN: Final = 100  # ms that the writer waits for a lock before it looks whether it shall end
 _DROPPED: Final = 1_000  # rows at once, of a statement whose rows nobody wants
 
 
@@ -42,7 +43,10 @@ def connect(settings: SqliteSettings, /, *, is_writer: bool) -> Result[sqlite3.C
         mode = connection.execute("pragma journal_mode=wal").fetchone()[0]
         connection.execute(f"pragma synchronous={settings.durability}")
         connection.execute("pragma foreign_keys=on")
-        if not is_writer:
+        if is_writer:
+            turn = min(int(settings.busy_timeout * 1_000), _TURN)
+            connection.execute(f"pragma busy_timeout={turn}")
+        else:
             connection.execute("pragma query_only=on")
     except sqlite3.Error as exception:
         if connection is not None:
@@ -52,25 +56,23 @@ def connect(settings: SqliteSettings, /, *, is_writer: bool) -> Result[sqlite3.C
         return success(connection)
     connection.close()
     no_wal = QiError.configuration(
-        QUERY_FAILED, "no write-ahead log can be kept there", hint="use a local disk"
+        CONNECTION_FAILED, "no write-ahead log can be kept there", hint="use a local disk"
     )
     return failure(unopened(no_wal, settings.path))
 
 
 def execute(
-    connection: sqlite3.Connection, statement: Statement, params: Sequence[object], limit: int, /
+    statement: Statement, params: Sequence[object], limit: int, connection: sqlite3.Connection, /
 ) -> Result[Answer]:
     """Run a statement; give at most so many of its rows."""
-    cursor = open_rows(connection, statement, params)
+    cursor = open_rows(statement, params, connection)
     if isinstance(cursor, Failure):
         return cursor
     rows = cursor.value
+    if rows.description is None:
+        return success(Answer((), (), max(rows.rowcount, 0)))
     try:
-        if rows.description is None:
-            return success(Answer((), (), max(rows.rowcount, 0)))
-        found: list[Any] = rows.fetchmany(limit) if limit else []
-        while not limit and rows.fetchmany(_DROPPED):
-            continue
+        found: list[Any] = rows.fetchmany(limit) if limit else _drop(rows)
         return success(Answer(columns_of(rows), found, max(rows.rowcount, 0)))
     except sqlite3.Error as exception:
         return failure(_refusal(connection, exception, statement, params))
@@ -78,38 +80,40 @@ def execute(
         rows.close()  # one that is not read to its end would keep its snapshot
 
 
-def execute_many(connection: sqlite3.Connection, steps: Sequence[Step], /) -> Result[Sequence[int]]:
+def execute_many(steps: Sequence[Step], connection: sqlite3.Connection, /) -> Result[Sequence[int]]:
     """Run steps one after the other, up to the first that fails."""
+    unfit = _unfit(steps)
+    if unfit is not None:
+        return failure(unfit)
     counts: list[int] = []
     cursor = connection.cursor()
-    for statement, rows in steps:
-        text, order, changed = statement.text, statement.order, 0
-        for params in rows:
-            unfit = _unfit(params)
-            if unfit is not None:
-                return failure(unfit.with_context(step=len(counts)))
-        try:
-            if len(rows) > 1 and statement.keyword in _CHANGES:
-                cursor.executemany(text, [statement.arrange(params) for params in rows])
+    try:
+        for statement, rows in steps:
+            order, changed = statement.order, 0
+            placed = rows if order is None else [statement.arrange(params) for params in rows]
+            if len(placed) > 1 and statement.keyword in _CHANGES:
+                cursor.executemany(statement.text, placed)
                 changed = cursor.rowcount
             else:
-                for params in rows:
-                    cursor.execute(text, params if order is None else statement.arrange(params))
-                    while cursor.description is not None and cursor.fetchmany(_DROPPED):
-                        continue
-                    changed += max(cursor.rowcount, 0)
-        except _REFUSALS as exception:
-            error = _refusal(connection, exception, statement, rows[0])
-            return failure(error.with_context(step=len(counts)))
-        counts.append(changed)
+                for params in placed:
+                    cursor.execute(statement.text, params)
+                    if cursor.description is not None:
+                        _drop(cursor)
+                    if cursor.rowcount > 0:
+                        changed += cursor.rowcount
+            counts.append(changed)
+    except _REFUSALS as exception:
+        statement, rows = steps[len(counts)]
+        error = _refusal(connection, exception, statement, rows[0])
+        return failure(error.with_context(step=len(counts)))
     return success(counts)
 
 
 def open_rows(
-    connection: sqlite3.Connection, statement: Statement, params: Sequence[object], /
+    statement: Statement, params: Sequence[object], connection: sqlite3.Connection, /
 ) -> Result[sqlite3.Cursor]:
     """Run a statement up to its first row."""
-    unfit = _unfit(params)
+    unfit = _misfit(params)
     if unfit is not None:
         return failure(unfit)
     try:
@@ -131,6 +135,13 @@ def columns_of(cursor: sqlite3.Cursor, /) -> Sequence[str]:
     return tuple([column[0] for column in cursor.description])
 
 
+def _drop(rows: sqlite3.Cursor) -> list[Any]:
+    """Have a statement run to its end; give none of its rows."""
+    while rows.fetchmany(_DROPPED):
+        continue
+    return []
+
+
 def _refusal(
     connection: sqlite3.Connection,
     exception: Exception,
@@ -147,8 +158,8 @@ def _refusal(
     if getattr(exception, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
         try:
             connection.execute(f"explain {statement.text}", statement.arrange(params)).close()
-        except sqlite3.Error:
-            return unread(error)
+        except sqlite3.Error as unreadable:
+            return unread(error, str(unreadable))
     return error
 
 
@@ -158,17 +169,21 @@ def _translated(exception: Exception) -> QiError:
     return error
 
 
-def _unfit(params: Sequence[object]) -> QiError | None:
+def _unfit(steps: Sequence[Step]) -> QiError | None:
     """Say why SQLite would not keep a value as it is, or None."""
-    for value in params:
-        kind = type(value)
-        if kind not in _EXACT and not (kind is float and value == value):
-            return _misfit(params)
+    for step, (_, rows) in enumerate(steps):
+        for params in rows:
+            for value in params:
+                kind = type(value)
+                if kind not in _EXACT and not (kind is float and value == value):
+                    misfit = _misfit(params)
+                    if misfit is not None:
+                        return misfit.with_context(step=step)
     return None
 
 
 def _misfit(params: Sequence[object]) -> QiError | None:
-    """Look closely at what is of no exact type, or not a number."""
+    """Look at each value by itself: at what is of no exact type, or not a number."""
     for position, value in enumerate(params, 1):
         if not isinstance(value, _PLAIN):
             return unbound(

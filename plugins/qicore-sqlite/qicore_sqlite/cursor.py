@@ -61,7 +61,7 @@ class OwnCursor:
         """Open the connection and run the statement up to its first row."""
 
         def work(connection: sqlite3.Connection) -> Result[None]:
-            opened = open_rows(connection, statement, params)
+            opened = open_rows(statement, params, connection)
             if isinstance(opened, Failure):
                 return opened
             self._rows = opened.value

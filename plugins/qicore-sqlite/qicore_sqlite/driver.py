@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import sqlite3
 from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
@@ -56,7 +55,7 @@ class SqliteDriver:
     def __init__(self, settings: SqliteSettings, outbox: Outbox, /) -> None:
         self._settings = settings
         self._outbox = outbox
-        self._writer = Writer(outbox, settings.idle_timeout)
+        self._writer = Writer(outbox, settings)
         self._reads: Jobs = SimpleQueue()
         count = 0 if settings.is_in_memory else settings.readers
         self._readers = [Lane("qicore-sqlite-reader", outbox, self._reads) for _ in range(count)]
@@ -81,7 +80,7 @@ class SqliteDriver:
             for reader in driver._readers:
                 if opened:
                     opened = await reader.open(settings, is_writer=False)
-        except asyncio.CancelledError:
+        except BaseException:
             driver._stop()
             raise
         if isinstance(opened, Failure):
@@ -97,7 +96,7 @@ class SqliteDriver:
     ) -> Result[Answer]:
         """Run a statement in a transaction of its own."""
         answer: Result[Answer]
-        work = partial(_execute, statement, params, limit)
+        work = partial(execute, statement, params, limit)
         if statement.keyword in _READS and self._readers:
             answer = await self._ask(self._reads, work)
             if not _is_write_after_all(answer):
@@ -115,7 +114,7 @@ class SqliteDriver:
         if wrong is not None:
             return failure(wrong)
         answer: Result[Sequence[int]] = await self._ask(
-            self._writer.jobs, partial(_execute_many, steps), True
+            self._writer.jobs, partial(execute_many, steps), True
         )
         return answer
 
@@ -176,16 +175,6 @@ class SqliteDriver:
             cursor.stop()
         for lane in (self._writer, *self._readers, *(cursor.lane for cursor in self._cursors)):
             lane.join(max(0.1, until - monotonic()))
-
-
-def _execute(
-    statement: Statement, params: Sequence[object], limit: int, connection: sqlite3.Connection
-) -> Result[Answer]:
-    return execute(connection, statement, params, limit)
-
-
-def _execute_many(steps: Sequence[Step], connection: sqlite3.Connection) -> Result[Sequence[int]]:
-    return execute_many(connection, steps)
 
 
 def _is_write_after_all(answer: Result[Any]) -> bool:

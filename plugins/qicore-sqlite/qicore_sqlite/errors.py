@@ -1,8 +1,9 @@
 """What SQLite says no with, as QiErrors: by result code, never by text.
 
 SQLite quotes statements in its texts, and Python parameters. So the text goes no further than this
-room: a cause is the exception's type with the name of its result code. One thing is read from a
-text, the name of a constraint, which stands nowhere else, and only where it looks like a name.
+room: a cause is the exception's type with the name of its result code. Names alone are read from a
+text, as they stand nowhere else and only where they look like one: a constraint's, and that of a
+table or a column that is missing, of a statement that does not compile, so of no parameter.
 
 Source: SQLite, "Result and Error Codes".
 """
@@ -29,8 +30,16 @@ from qicore_sql.errors import (
 
 __all__ = ["ERRORS", "closed", "gone", "refused", "unbound", "unopened", "unread"]
 
-_SOURCE: Final = "sqlite"
+_SOURCE: Final = "sql"  # the word of the domain
 _NAME: Final = re.compile(r"constraint failed: (?:index '(\w+)'|(\w[\w.]*(?:, \w[\w.]*)*))\Z")
+_WORD: Final = r"[A-Za-z_]\w{0,63}"
+# What can stand where a value does, a bare column, is not named: it may be a value without quotes.
+_MISSING: Final = re.compile(
+    r"(?:no such (table|function|index|view|trigger|module): "
+    rf"|table {_WORD} has no (column) named )({_WORD}(?:\.{_WORD}){{0,2}})\Z",
+    re.ASCII,
+)
+_THERE: Final = re.compile(rf"(table|index|view|trigger) ({_WORD}) already exists\Z", re.ASCII)
 _OF_ONE: Final = frozenset(("attach", "detach"))
 _CHECK_SCHEMA: Final = "look at the statement beside the schema of the database"
 
@@ -189,7 +198,7 @@ def _by_python(exception: sqlite3.Error) -> QiError:
             SYNTAX,
             "the statement cannot be run: it is one statement, and $1, $2, ... its only parameters",
             cause=cause,
-            hint="run several by execute_batch(); write no ? or :name",
+            hint="run several by execute_batch(); write no ?, no :name and no NUL",
             source=_SOURCE,
             sqlite_error=name,
         )
@@ -228,11 +237,23 @@ def _too_large(_: OverflowError) -> QiError:
 
 
 def _no_text(_: UnicodeEncodeError) -> QiError:
-    return unbound("a text has half a surrogate pair", "decode it with errors='replace'")
+    return unbound(
+        "it, or the statement, has half a surrogate pair", "decode with errors='replace'"
+    )
+
+
+def _apart(_: BufferError) -> QiError:
+    return unbound("the bytes of a memoryview are not in one piece", "pass bytes(view)")
 
 
 ERRORS: Final = ErrorMap(
-    _SOURCE, {sqlite3.Error: _by_code, OverflowError: _too_large, UnicodeEncodeError: _no_text}
+    _SOURCE,
+    {
+        sqlite3.Error: _by_code,
+        OverflowError: _too_large,
+        UnicodeEncodeError: _no_text,
+        BufferError: _apart,
+    },
 )
 """By result code; what Python's module raises for a parameter is a row of its own."""
 
@@ -249,15 +270,26 @@ def unbound(why: str, hint: str, /, position: int | None = None) -> QiError:
     )
 
 
-def unread(error: QiError, /) -> QiError:
-    """Make the error of a statement that SQLite cannot compile, from what it said to it."""
+def unread(error: QiError, said: str, /) -> QiError:
+    """Make the error of a statement that SQLite cannot compile.
+
+    Args:
+        error: what was made of it.
+        said: SQLite's text as it compiled, with no value bound; a name is read from it.
+    """
+    message = "SQLite cannot read the statement, or a name in it is not there or is there already"
+    hint, named = _CHECK_SCHEMA, {}
+    if found := _MISSING.match(said):
+        kind, name = found[1] or found[2], found[3]
+        message, named = f"the database has no {kind} {name}", {"kind": kind, "name": name}
+        hint = "look at how the name is written, and whether this is the right database"
+    elif found := _THERE.match(said):
+        kind, name = found.groups()
+        message, named = f"the database has a {kind} {name} already", {"kind": kind, "name": name}
+        hint = f"write `create {kind} if not exists`, or drop it first"
     return QiError.internal(
-        SYNTAX,
-        "SQLite cannot read the statement, or a name in it is not there or is there already",
-        cause=error.cause,
-        hint=_CHECK_SCHEMA,
-        source=_SOURCE,
-    ).with_context(error.context)
+        SYNTAX, message, cause=error.cause, hint=hint, source=_SOURCE
+    ).with_context({**error.context, **named})
 
 
 def unopened(error: QiError, path: str, /) -> QiError:
@@ -290,12 +322,12 @@ def gone() -> QiError:
 
 def refused(*statements: Statement) -> QiError | None:
     """Say why one of them is not run here, or None."""
-    keyword = next((one.keyword for one in statements if one.keyword in _OF_ONE), None)
-    if keyword is None:
-        return None
-    return QiError.unsupported(
-        UNSUPPORTED,
-        f"{keyword} would change one connection of several",
-        hint="open the other file as a database of its own",
-        source=_SOURCE,
-    )
+    for statement in statements:
+        if statement.keyword in _OF_ONE:
+            return QiError.unsupported(
+                UNSUPPORTED,
+                f"{statement.keyword} would change one connection of several",
+                hint="open the other file as a database of its own",
+                source=_SOURCE,
+            )
+    return None

@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from os import getpid
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Final, TypeAlias, final
 
 from qicore_core import Failure, Result, failure, success
@@ -68,10 +69,11 @@ Jobs: TypeAlias = "SimpleQueue[Job | None]"
 class Outbox:
     """What threads have done, handed to the event loop."""
 
-    __slots__ = ("_done", "_is_waking", "loop")
+    __slots__ = ("_done", "_is_waking", "_process", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self._process = getpid()
         self._done: deque[tuple[Job, Outcome]] = deque()
         self._is_waking = False
 
@@ -85,11 +87,11 @@ class Outbox:
             except RuntimeError:
                 pass  # the loop was closed: nobody waits any more
 
-    async def ask(self, jobs: Jobs, work: Work, is_write: bool = False, /) -> Any:
+    def ask(self, jobs: Jobs, work: Work, is_write: bool = False, /) -> Coroutine[Any, Any, Any]:
         """Have a job done, and wait for its answer; cancelled, stop it."""
         job = Job(work, self.loop.create_future(), is_write)
         jobs.put(job)
-        return await self.wait(job)
+        return self.wait(job)
 
     async def wait(self, job: Job, /) -> Any:
         """Wait for the answer of a job; cancelled, stop it."""
@@ -100,7 +102,12 @@ class Outbox:
             raise
 
     def check_loop(self) -> None:
-        """Refuse another event loop than the one that opened the database."""
+        """Refuse another event loop or process than the one that opened the database."""
+        if getpid() != self._process:
+            raise RuntimeError(
+                "this Database was opened before a fork, and its threads stayed there: "
+                "open one in each process"
+            )
         if asyncio.get_running_loop() is not self.loop:
             raise RuntimeError(
                 "this Database belongs to the event loop that opened it, and another one runs "
@@ -113,8 +120,7 @@ class Outbox:
         while done:
             job, outcome = done.popleft()
             if job.future.done():  # whoever waited was cancelled
-                if isinstance(outcome, Failure):
-                    _ = outcome.error  # read, as nobody else will: `python -X dev` tells of others
+                _ = isinstance(outcome, Failure)  # a look, as nobody else will have one
             elif isinstance(outcome, Exception):
                 job.future.set_exception(outcome)
             else:
@@ -128,6 +134,9 @@ class Lane:
         name: of the thread.
         outbox: where answers go.
         jobs: where they come from; several readers share one.
+
+    Attributes:
+        given_up: set when no job is begun any more: closing has waited long enough.
     """
 
     def __init__(self, name: str, outbox: Outbox, jobs: Jobs) -> None:
@@ -136,6 +145,7 @@ class Lane:
         self.connection: sqlite3.Connection
         self._current: Job | None = None
         self._lock = Lock()
+        self.given_up = Event()
         self._is_stopping = False
         self._ended = Job(_nothing, outbox.loop.create_future())
         self._opened = Job(_nothing, outbox.loop.create_future())
@@ -166,6 +176,7 @@ class Lane:
         """Wait until the thread has ended; stop what it does when patience has run out."""
         await asyncio.wait([self._ended.future], timeout=patience)
         if not self._ended.future.done():
+            self.given_up.set()
             self.interrupt()
             await asyncio.wait([self._ended.future], timeout=patience)
         if self._ended.future.done():
@@ -175,14 +186,19 @@ class Lane:
         """Wait for the thread where there is no event loop any more: the interpreter ends."""
         self._thread.join(patience)
         if self._thread.is_alive():
+            self.given_up.set()
             with self._lock:
                 if self._current is not None:
                     self.connection.interrupt()
             self._thread.join(patience)
 
     def _run(self) -> None:
-        opened = connect(self._settings[0], is_writer=self._settings[1])
-        if isinstance(opened, Failure):
+        opened: Result[sqlite3.Connection] | Exception
+        try:
+            opened = connect(self._settings[0], is_writer=self._settings[1])
+        except Exception as bug:  # noqa: BLE001  # it is raised where somebody waits for the thread
+            opened = bug
+        if isinstance(opened, Failure | Exception):
             self.outbox.post([(self._opened, opened), (self._ended, success())])
             return
         self.connection = opened.value
@@ -201,10 +217,11 @@ class Lane:
     def do(self, job: Job, /) -> Outcome:
         """Do a job, unless nobody waits for it."""
         job.lane = self  # before the look: whoever cancels from here on finds it
-        with self._lock:
-            self._current = job
+        self._current = job  # without the lock: only the end of a job must not cross an interrupt
         try:
-            return None if job.is_cancelled else job.work(self.connection)
+            if job.is_cancelled:
+                return None
+            return failure(closed()) if self.given_up.is_set() else job.work(self.connection)
         except Exception as bug:  # noqa: BLE001  # it is raised where somebody waits for the job
             return bug
         finally:

@@ -1,19 +1,22 @@
-"""What can be set on a SQLite database, and the one place that checks it."""
+"""Where a SQLite database is, and what can be set on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from math import isfinite
-from typing import Any, Final, Literal, final
+from dataclasses import dataclass
+from typing import Final, Literal, final
 from urllib.parse import parse_qsl, unquote
 
-from qicore_core import QiError, Result, failure, success
+from qicore_core import QiError, Result, failure
+from qicore_core.config.settings import read_settings
 from qicore_sql.errors import SETTINGS_INVALID
+from qicore_sql.settings import DatabaseSettings
 
 __all__ = ["MEMORY", "SqliteSettings"]
 
 MEMORY: Final = ":memory:"
+_MOST: Final = 10_000  # threads, and statements
+_DAY: Final = 86_400.0  # seconds
 
 
 @final
@@ -44,6 +47,14 @@ class SqliteSettings:
         """Whether there is no file."""
         return self.path == MEMORY
 
+    def __post_init__(self) -> None:
+        for name, least in (("readers", 1), ("statement_cache", 0)):
+            if not least <= getattr(self, name) <= _MOST:
+                raise ValueError(f"{name} is from {least} to {_MOST}, got {getattr(self, name)}")
+        for name in ("busy_timeout", "idle_timeout"):
+            if not 0.0 <= getattr(self, name) <= _DAY:
+                raise ValueError(f"{name} is seconds, up to a day, got {getattr(self, name)}")
+
     @classmethod
     def read(cls, url: str, given: Mapping[str, object], /) -> Result[SqliteSettings]:
         """Read them from a URL and from settings; settings win.
@@ -52,70 +63,35 @@ class SqliteSettings:
         4
 
         Errors:
-            DB_SETTINGS_INVALID: the URL has a host, or a setting is wrong.
+            DB_SETTINGS_INVALID: the URL has a host, or settings are wrong.
         """
         place, _, query = url.partition("?")
         path = _path(place.partition(":")[2])
-        if path is None:
-            return failure(
-                _invalid(
-                    "the URL",
-                    "sqlite:///file.db, sqlite:////folder/file.db, or sqlite:// in memory",
-                )
-            )
-        said: dict[str, Any] = {**dict(parse_qsl(query, keep_blank_values=True)), **given}
-        known = [field.name for field in fields(cls) if field.name != "path"]
-        read: dict[str, Any] = {}
-        for name, value in said.items():
-            if name not in known:
-                return failure(_invalid(f"the setting {name}", f"one of {', '.join(known)}"))
-            taken = _READERS[name](value)
-            if taken is None:
-                return failure(_invalid(f"the setting {name}", f"{_WANTED[name]}, got {value!r}"))
-            read[name] = taken
-        return success(cls(path=path, **read))
+        said = {**dict(parse_qsl(query, keep_blank_values=True)), **given}
+        if path is None or "path" in said:
+            return failure(_no_path())
+        values = {"path": path, **said}
+        return read_settings(
+            cls, values, "sqlite:", kind="sql", code=SETTINGS_INVALID, also=[DatabaseSettings]
+        )
 
 
 def _path(place: str) -> str | None:
     """Give the path of a URL without its scheme, or None where it is none."""
     if place in ("", "//", "///", f"///{MEMORY}"):
         return MEMORY
-    path = unquote(place.removeprefix("///"))
+    try:
+        path = unquote(place.removeprefix("///"), errors="strict")
+        path.encode()
+    except UnicodeError:
+        return None
     return path if place.startswith("///") and "\0" not in path else None
 
 
-def _whole(value: Any, least: int) -> int | None:
-    if isinstance(value, bool) or not str(value).isdecimal():
-        return None
-    return int(value) if least <= int(value) <= 10_000 else None
-
-
-def _seconds(value: Any) -> float | None:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        return None
-    fits = not isinstance(value, bool) and isfinite(seconds) and 0.0 <= seconds <= 86_400.0
-    return seconds if fits else None
-
-
-_READERS: Final[Mapping[str, Any]] = {
-    "readers": lambda value: _whole(value, 1),
-    "durability": lambda value: value if value in ("full", "normal") else None,
-    "busy_timeout": _seconds,
-    "idle_timeout": _seconds,
-    "statement_cache": lambda value: _whole(value, 0),
-}
-_WANTED: Final = {
-    "readers": "a whole number from 1 to 10000",
-    "durability": '"full" or "normal"',
-    "busy_timeout": "a number of seconds, at most a day",
-    "idle_timeout": "a number of seconds, at most a day",
-    "statement_cache": "a whole number from 0 to 10000",
-}
-
-
-def _invalid(what: str, wanted: str) -> QiError:
+def _no_path() -> QiError:
     return QiError.configuration(
-        SETTINGS_INVALID, f"{what} of the database is wrong: {wanted}", source="sqlite"
+        SETTINGS_INVALID,
+        "the path of a database stands in its URL: sqlite:///file.db, sqlite:////folder/file.db, "
+        "or sqlite:// in memory",
+        source="sql",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, final
 
 from qicore_core import Failure, Result, failure, success
@@ -32,7 +33,7 @@ class SqliteTransaction:
     ) -> Result[Answer]:
         """Run a statement."""
         answer: Result[Answer] = await self._ask(
-            [statement], lambda connection: execute(connection, statement, params, limit)
+            [statement], partial(execute, statement, params, limit)
         )
         return answer
 
@@ -41,7 +42,7 @@ class SqliteTransaction:
 
         def work(connection: sqlite3.Connection) -> Result[Sequence[int]]:
             connection.execute("savepoint many")
-            counts = execute_many(connection, steps)
+            counts = execute_many(steps, connection)
             if connection.in_transaction:
                 if isinstance(counts, Failure):
                     connection.execute("rollback to many")
@@ -57,7 +58,7 @@ class SqliteTransaction:
         """Run a statement up to its first row."""
 
         def work(connection: sqlite3.Connection) -> Result[SqlCursor]:
-            opened = open_rows(connection, statement, params)
+            opened = open_rows(statement, params, connection)
             if isinstance(opened, Failure):
                 return opened
             if opened.value.description is None:

@@ -20,19 +20,24 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Lock
+from time import monotonic
 from typing import Any, Final, final
 
 from qicore_core import Failure, QiError, Result, failure, success
-from qicore_sql.errors import TIMEOUT
+from qicore_sql.errors import LOCKED, TIMEOUT
 
 from .errors import ERRORS, closed, gone
 from .lane import Job, Jobs, Lane, Outbox, Outcome, Work
+from .settings import SqliteSettings
 
 __all__ = ["Pinned", "Writer", "leave"]
 
 _TOGETHER: Final = 128  # writes in one transaction: past that a COMMIT is no longer the cost
+_PAUSE: Final = 0.01  # seconds between two turns of waiting for a lock
+_FAULTS: Final = (Failure, Exception)  # outcomes of a write that did not succeed
 
 
 @final
@@ -87,9 +92,10 @@ class Pinned:
 class Writer(Lane):
     """The lane of all that changes the database."""
 
-    def __init__(self, outbox: Outbox, idle_timeout: float) -> None:
+    def __init__(self, outbox: Outbox, settings: SqliteSettings) -> None:
         super().__init__("qicore-sqlite-writer", outbox, SimpleQueue())
-        self._idle_timeout = idle_timeout
+        self._busy_timeout = settings.busy_timeout
+        self._idle_timeout = settings.idle_timeout
         self._pinned: Pinned | None = None
         self._is_closing = False
 
@@ -127,7 +133,7 @@ class Writer(Lane):
     def serve(self, job: Job, /) -> None:
         """Do a job: alone, with the writes behind it, or until the transaction ends."""
         if not job.is_write:
-            outcome = self.do(job)
+            outcome = self._patiently(lambda: self.do(job))
             self.outbox.post([(job, outcome)])
             if self._pinned is not None:
                 self._serve_transaction(self._pinned)
@@ -150,6 +156,19 @@ class Writer(Lane):
         if after is not job:
             self.serve(after)
 
+    def _patiently(self, ask: Callable[[], Outcome]) -> Outcome:
+        """Ask again while another process has the lock.
+
+        SQLite would wait by itself, but no interrupt ends that: so it waits for one turn.
+        """
+        until = monotonic() + self._busy_timeout
+        while True:
+            outcome = ask()
+            if not isinstance(outcome, Failure) or outcome.error.code != LOCKED:
+                return outcome
+            if monotonic() >= until or self.given_up.wait(_PAUSE):
+                return outcome
+
     def _write(self, jobs: list[Job]) -> None:
         """Do writes together; where one fails, again with a savepoint each; else each alone."""
         done = self._commit(jobs, with_savepoints=False)
@@ -164,13 +183,13 @@ class Writer(Lane):
     ) -> list[tuple[Job, Outcome]] | None:
         """Do writes in one transaction; None where it was undone by the fault of one."""
         connection = self.connection
-        begun = _say(connection, "begin immediate")
+        begun = self._patiently(lambda: _say(connection, "begin immediate"))
         if isinstance(begun, Failure):
             return [(job, begun) for job in jobs]
         done: list[tuple[Job, Outcome]] = []
         for job in jobs:
             outcome = self._in_savepoint(job) if with_savepoints else self.do(job)
-            is_undone = isinstance(outcome, Failure | Exception) and not with_savepoints
+            is_undone = isinstance(outcome, _FAULTS) and not with_savepoints
             if is_undone or not connection.in_transaction:
                 _undo(connection)
                 return None
@@ -182,10 +201,10 @@ class Writer(Lane):
 
     def _alone(self, job: Job) -> list[tuple[Job, Outcome]]:
         """Do a write in a transaction of its own."""
-        outcome: Outcome = _say(self.connection, "begin immediate")
+        outcome = self._patiently(lambda: _say(self.connection, "begin immediate"))
         if not isinstance(outcome, Failure):
             outcome = self.do(job)
-            if not isinstance(outcome, Failure | Exception):
+            if not isinstance(outcome, _FAULTS):
                 committed = _say(self.connection, "commit")
                 outcome = committed if isinstance(committed, Failure) else outcome
             _undo(self.connection)
@@ -195,7 +214,7 @@ class Writer(Lane):
         connection = self.connection
         _say(connection, "savepoint one")
         outcome = self.do(job)
-        if isinstance(outcome, Failure | Exception) and connection.in_transaction:
+        if isinstance(outcome, _FAULTS) and connection.in_transaction:
             _say(connection, "rollback to one")
         if connection.in_transaction:
             _say(connection, "release one")
@@ -253,6 +272,6 @@ def _idle(seconds: float) -> QiError:
         f"the transaction was idle for {seconds:g} s and was rolled back: all other writers waited",
         hint="do what takes long before or after it, use `tx` and not the database inside it, "
         "or set idle_timeout",
-        source="sqlite",
+        source="sql",
         retryable=False,
     )

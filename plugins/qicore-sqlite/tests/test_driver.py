@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from qicore_core.testing import assert_failure, assert_success
 from qicore_sql import Database, Dialect, Statement, open_database
 from qicore_sql.conformance.tables import ENDLESS
 from qicore_sqlite import driver as module
+from qicore_sqlite import lane
 from qicore_sqlite.driver import SqliteDriver
 from qicore_sqlite.errors import closed
 from qicore_sqlite.lane import Lane, Outbox
@@ -32,16 +34,21 @@ Body = Callable[[Database], Awaitable[object]]
 
 
 def on(path: Path | None, body: Body, **settings: Any) -> None:
+    settings.setdefault("durability", "normal")
+
     async def main() -> None:
         url = "sqlite://" if path is None else f"sqlite:///{path}"
-        async with open_database(url, **{"durability": "normal", **settings}) as db:
+        async with open_database(url, **settings) as db:
             assert await db.execute("create table if not exists t (n integer primary key)")
             await body(db)
 
-    before = set(threading.enumerate())
     asyncio.run(main())
-    left = [thread.name for thread in threading.enumerate() if thread not in before]
-    assert not [name for name in left if name.startswith("qicore-sqlite")]
+    assert not threads()
+
+
+def threads() -> list[threading.Thread]:
+    """Give the threads that drivers have begun, in whichever test, and not ended."""
+    return [one for one in threading.enumerate() if one.name.startswith("qicore-sqlite")]
 
 
 async def held(db: Database) -> list[int]:
@@ -60,14 +67,13 @@ def test_connections_are_as_promised(path: Path, durability: str, synchronous: i
             ("journal_mode", "wal"),
             ("synchronous", synchronous),
             ("foreign_keys", 1),
-            ("busy_timeout", 1500),
             ("query_only", 0),
         ):
             assert await db.query_value(f"pragma {pragma}") == success(wanted)
         reader = await db.query_value("select query_only from pragma_query_only")
         assert reader == success(1)
 
-    on(path, body, durability=durability, busy_timeout=1.5)
+    on(path, body, durability=durability)
 
 
 def test_writes_that_wait_share_a_commit(path: Path) -> None:
@@ -326,15 +332,15 @@ def test_an_interrupt_hits_no_other_statement(path: Path) -> None:
 def test_a_job_is_stopped_that_was_between_two_statements(path: Path) -> None:
     async def main() -> None:
         outbox, jobs, gate = Outbox(asyncio.get_running_loop()), SimpleQueue(), threading.Event()
-        lane = Lane("qicore-sqlite-test", outbox, jobs)
-        assert await lane.open(SqliteSettings(path=str(path)), is_writer=True)
+        one = Lane("qicore-sqlite-test", outbox, jobs)
+        assert await one.open(SqliteSettings(path=str(path)), is_writer=True)
 
         def work(connection: sqlite3.Connection) -> Any:
             gate.wait()
             return success(connection.execute(ENDLESS).fetchall())
 
         task = asyncio.create_task(outbox.ask(jobs, work))
-        while lane._current is None:  # noqa: ASYNC110  # a thread says so, not the loop
+        while one._current is None:  # noqa: ASYNC110  # a thread says so, not the loop
             await asyncio.sleep(0)
         task.cancel()  # no statement runs: there is nothing to interrupt yet
         await asyncio.wait([task])
@@ -342,7 +348,7 @@ def test_a_job_is_stopped_that_was_between_two_statements(path: Path) -> None:
         following = outbox.ask(jobs, lambda _: success(1))
         assert await asyncio.wait_for(following, 5.0) == success(1)
         jobs.put(None)
-        await lane.ended(5.0)
+        await one.ended(5.0)
 
     asyncio.run(main())
 
@@ -403,6 +409,90 @@ def test_closing_does_what_was_asked_and_stops_what_does_not_end(
     connection = sqlite3.connect(path)
     assert connection.execute("select count(*) from t").fetchone() == (9,)
     connection.close()
+
+
+def test_closing_begins_nothing_more_when_patience_has_run_out(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+
+    async def body(db: Database) -> None:
+        endless = [asyncio.create_task(db.query(ENDLESS)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await db.close()
+        for task in endless:
+            assert_failure(await task, "DB_CLOSED")
+
+    on(path, body, readers=1)
+
+
+@pytest.mark.parametrize("ask", ["execute", "transaction", "vacuum"])
+def test_closing_waits_no_longer_for_a_lock_than_for_anything_else(
+    ask: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.3)
+    asks: dict[str, Callable[[Database], Any]] = {
+        "execute": lambda db: db.execute("insert into t values (1)"),
+        "transaction": lambda db: db.transaction(lambda tx: tx.execute("insert into t values (1)")),
+        "vacuum": lambda db: db.execute("vacuum"),
+    }
+
+    async def body(db: Database) -> None:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("begin immediate")
+        tasks = [asyncio.ensure_future(asks[ask](db)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(db.close(), 5.0)
+        for task in tasks:
+            assert isinstance(await asyncio.wait_for(task, 5.0), Failure)
+        other.close()
+
+    on(path, body, busy_timeout=60)
+
+
+def test_a_lock_is_waited_for_as_long_as_the_setting_says(path: Path) -> None:
+    async def body(db: Database) -> None:
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for sql in ("insert into t values (1)", "vacuum"):
+            other.execute("begin immediate")
+            task = asyncio.create_task(db.execute(sql))
+            timer = threading.Timer(0.3, other.execute, ["rollback"])  # longer than one turn
+            timer.start()
+            assert await task
+            timer.join()
+        other.close()
+
+    on(path, body, busy_timeout=60)
+
+
+def test_opening_waits_for_a_lock_as_long_as_the_setting_says(path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("begin exclusive")
+    timer = threading.Timer(0.3, other.execute, ["rollback"])
+    timer.start()
+
+    async def body(db: Database) -> None:
+        assert await db.query_value("select 1") == success(1)
+
+    on(path, body, busy_timeout=60)
+    timer.join()
+    other.close()
+
+
+def test_a_thread_that_cannot_begin_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(*_: object, **__: object) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(lane, "connect", raises)
+
+    async def main() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(SqliteDriver.open(SqliteSettings(path=str(path))), 5.0)
+
+    asyncio.run(main())
+    for thread in threads():
+        thread.join(5.0)
+        assert not thread.is_alive()
 
 
 def test_writes_right_before_the_end_are_done(path: Path) -> None:
@@ -474,12 +564,10 @@ def test_an_opening_that_is_cancelled_leaves_no_thread(path: Path) -> None:
             if not task.cancelled():
                 await task.result().unwrap().close()
 
-    before = set(threading.enumerate())
     asyncio.run(main())
-    for thread in set(threading.enumerate()) - before:
-        if thread.name.startswith("qicore-sqlite"):
-            thread.join(5.0)
-            assert not thread.is_alive()
+    for thread in threads():
+        thread.join(5.0)
+        assert not thread.is_alive()
 
 
 def test_a_bug_in_a_thread_is_raised_where_it_is_awaited(path: Path) -> None:
@@ -546,6 +634,69 @@ def test_a_program_that_forgets_to_close_ends(name: str, path: Path) -> None:
     if name == "writes were acknowledged":
         assert connection.execute("select count(*) from t").fetchone() == (50,)
     connection.close()
+
+
+FORK = """
+import asyncio, os, sys
+from qicore_sql import open_database
+
+with asyncio.Runner() as runner:
+    db = runner.run(open_database("sqlite:///" + sys.argv[1]).__aenter__())
+    if os.fork() == 0:
+        try:
+            runner.run(db.query("select 1"))
+        except RuntimeError as error:
+            print(error, flush=True)
+        os._exit(0)  # the end of its event loop would be the end of ours: they share a selector
+    os.wait()
+    print(runner.run(db.query_value("select 1")))
+    runner.run(db.close())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_process_is_told(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    told, answered = done.stdout.splitlines()
+    assert "opened before a fork" in told
+    assert (done.returncode, answered, done.stderr) == (0, "Success(1)", "")
+
+
+CANCELLED = """
+import asyncio, sys
+from qicore_sql import open_database
+
+ROWS = (
+    "with recursive n(i) as (select 1 union all select i + 1 from n) "
+    "select i from n where i = 1 or i > 10000000000"
+)
+
+async def main():
+    async with open_database("sqlite:///" + sys.argv[1], readers=1) as db:
+        for _ in range(3):
+            task = asyncio.create_task(db.query(ROWS))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.wait([task])
+        print(await db.query_value("select 1"))
+
+asyncio.run(main())
+"""
+
+
+def test_a_cancelled_statement_leaves_no_failure_that_nobody_looked_at(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", CANCELLED, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Success(1)\n", "")
 
 
 WRITER = textwrap.dedent("""

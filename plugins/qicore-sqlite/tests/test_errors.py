@@ -80,7 +80,8 @@ def test_a_constraint_has_its_kind_and_name(kind: str, tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "no table": ("select * from nothing_here", (), "DB_SYNTAX"),
+    "no table": ('select * from "nothing-here"', (), "DB_SYNTAX"),
+    "no column": ("select 'a' || nothing", (), "DB_SYNTAX"),
     "is there": ("create table t (a)", (), "DB_SYNTAX"),
     "two statements": ("select 1; select 2", (), "DB_SYNTAX"),
     "question mark": ("select ?", (), "DB_SYNTAX"),
@@ -89,6 +90,8 @@ REFUSED = {
     "bad search": ("select 1 where $1 match 'x'", (1,), "DB_QUERY_FAILED"),
     "overflow": ("select abs($1)", (-(2**63),), "DB_QUERY_FAILED"),
     "nan": ("select $1", (float("nan"),), "DB_QUERY_FAILED"),
+    "surrogate in the statement": ("select '\ud800'", (), "DB_QUERY_FAILED"),
+    "bytes apart": ("select $1", (memoryview(b"abcd")[::2],), "DB_QUERY_FAILED"),
     "surrogate": ("select $1", ("\ud800",), "DB_QUERY_FAILED"),
     "object": ("select $1", (object(),), "DB_QUERY_FAILED"),
     "too large": ("select zeroblob($1)", (2**40,), "DB_QUERY_FAILED"),
@@ -110,10 +113,52 @@ def test_a_statement_that_is_refused_has_its_code(name: str, tmp_path: Path) -> 
         ):
             error = assert_failure(answer, code)
             text = f"{error.to_string()} {error.to_dict()}"
-            assert not [word for word in ("nothing_here", "zeroblob", "\ud800") if word in text]
+            assert not [word for word in ("nothing", "zeroblob", "\ud800") if word in text]
         async with db.transaction() as tx:
             assert_failure(await tx.query(sql, *params), code)
             assert await tx.rollback()
+
+    on(tmp_path / "a.db", body)
+
+
+NAMED = {
+    "select * from usres": ("table", "usres"),
+    "select * from main.usres": ("table", "main.usres"),
+    "insert into usres values ($1)": ("table", "usres"),
+    "insert into t (id, nme) values (1, $1)": ("column", "nme"),
+    "select lowr($1)": ("function", "lowr"),
+    "drop index lowred": ("index", "lowred"),
+    "create table t (a)": ("table", "t"),
+    "create index lowered on t (u)": ("index", "lowered"),
+}
+
+
+@pytest.mark.parametrize("sql", NAMED)
+def test_a_name_that_is_not_there_or_is_there_already_is_named(sql: str, tmp_path: Path) -> None:
+    kind, name = NAMED[sql]
+    params = ("hunter2",) if "$1" in sql else ()
+
+    async def body(db: Database) -> None:
+        for answer in (
+            await db.query(sql, *params),
+            await db.execute_many(sql, [params]),
+            await db.query_stream(sql, *params).collect(),
+        ):
+            error = assert_failure(answer, "DB_SYNTAX", kind=kind, name=name)
+            assert f"{kind} {name}" in error.message
+            assert error.hint
+            assert "hunter2" not in f"{error.to_string()} {error.to_dict()}"
+            assert error.public_message == error.category.public_message
+
+    on(tmp_path / "a.db", body)
+
+
+def test_a_name_that_a_value_had_is_not_named(tmp_path: Path) -> None:
+    async def body(db: Database) -> None:
+        await db.execute("create virtual table notes using fts5 (title)")
+        answer = await db.query("select * from notes where notes match $1", "hunter2:a")
+        error = assert_failure(answer, "DB_QUERY_FAILED")
+        assert "hunter2" not in f"{error.to_string()} {error.to_dict()}"
 
     on(tmp_path / "a.db", body)
 

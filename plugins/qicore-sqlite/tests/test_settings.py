@@ -28,7 +28,15 @@ def test_a_url_names_a_file_or_none(url: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite://host/app.db", "sqlite:app.db", "sqlite:/app.db", "sqlite:///a%00b"]
+    "url",
+    [
+        "sqlite://host/app.db",
+        "sqlite:app.db",
+        "sqlite:/app.db",
+        "sqlite:///a%00b",
+        "sqlite:///\ud800.db",
+        "sqlite:///%ff.db",
+    ],
 )
 def test_another_url_is_refused(url: str) -> None:
     error = assert_failure(SqliteSettings.read(url, {}), "DB_SETTINGS_INVALID")
@@ -61,6 +69,7 @@ def test_defaults_are_safe() -> None:
         {"readers": True},
         {"readers": "many"},
         {"readers": 10**6},
+        {"readers": "9" * 5_000},
         {"durability": "off"},
         {"busy_timeout": -1},
         {"busy_timeout": "nan"},
@@ -69,9 +78,23 @@ def test_defaults_are_safe() -> None:
         {"idle_timeout": "soon"},
         {"statement_cache": -5},
         {"synchronous": "off"},
+        {"max_row": 5},
     ],
 )
 def test_a_setting_that_is_wrong_is_named(given: dict[str, Any]) -> None:
     [name] = given
     error = assert_failure(SqliteSettings.read("sqlite://", given), "DB_SETTINGS_INVALID")
     assert name in error.message
+    assert error.source == "sql"
+
+
+def test_a_name_that_is_none_has_the_nearest_of_driver_and_domain() -> None:
+    for name, near in (("reader", "readers"), ("max_row", "max_rows")):
+        error = assert_failure(SqliteSettings.read("sqlite://", {name: 5}), "DB_SETTINGS_INVALID")
+        assert error.errors[0].hint == f"did you mean {near}?"
+
+
+def test_the_path_is_said_by_the_url_alone() -> None:
+    for url, given in (("sqlite://", {"path": "a.db"}), ("sqlite:///a.db?path=b.db", {})):
+        error = assert_failure(SqliteSettings.read(url, given), "DB_SETTINGS_INVALID")
+        assert "stands in its URL" in error.message

@@ -10,10 +10,11 @@ import errno
 import os
 import socket
 import stat
+from typing import Final
 
 from qicore_core import Result, failure, success
 
-from .errors import START_FAILED, failed, port_in_use
+from .errors import START_FAILED, failed, misplaced, port_in_use
 
 __all__ = ["bind", "bind_unix"]
 
@@ -26,13 +27,16 @@ async def bind(host: str, port: int) -> Result[socket.socket]:
         SERVER_START_FAILED: the host is unknown or not ours, or the port may not be bound.
     """
     said = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if not host:  # an unset variable must not open a service to the world
+        return failure(misplaced("the host is empty: ''", _HOST))
+    if not isinstance(port, int) or not 0 <= port <= _MAX_PORT:  # C would wrap it around
+        return failure(misplaced(f"{port!r} is no port", _PORT))
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except OSError as error:
-        hint = "use an address of this machine: 127.0.0.1, or 0.0.0.0 for all"
-        return failure(failed(START_FAILED, f"there is no address {said}", error, hint))
+    except (OSError, UnicodeError) as error:  # the second by the codec for names, "idna"
+        return failure(misplaced(f"there is no address {said}", _HOST, error))
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     try:
@@ -43,7 +47,7 @@ async def bind(host: str, port: int) -> Result[socket.socket]:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        return _not_bound(said, error)
+        return _not_bound(said, error, _HOST, _HIGH_PORT)
     return success(listener)
 
 
@@ -54,6 +58,8 @@ def bind_unix(path: str) -> Result[socket.socket]:
         SERVER_PORT_IN_USE: somebody listens there, or the file is no socket.
         SERVER_START_FAILED: the file may not be made.
     """
+    if not path or "\0" in path:  # to Linux that is a name outside of the file system
+        return failure(misplaced(f"{path!r} is no path of a socket", _PATH))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if _is_stale(path):
@@ -63,14 +69,16 @@ def bind_unix(path: str) -> Result[socket.socket]:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        return _not_bound(f"unix:{path}", error)
+        return _not_bound(f"unix:{path}", error, _PATH, _PATH)
     return success(listener)
 
 
-def _not_bound(said: str, error: OSError) -> Result[socket.socket]:
+def _not_bound(said: str, error: OSError, hint: str, allowed: str) -> Result[socket.socket]:
     if error.errno == errno.EADDRINUSE:
         return failure(port_in_use(said, error))
-    return failure(failed(START_FAILED, f"cannot listen on {said}", error))
+    if isinstance(error, PermissionError):
+        return failure(failed(START_FAILED, f"cannot listen on {said}", error, allowed))
+    return failure(misplaced(f"cannot listen on {said}", hint, error))
 
 
 def _is_stale(path: str) -> bool:
@@ -87,4 +95,9 @@ def _is_stale(path: str) -> bool:
     return False
 
 
-_BACKLOG = 2048
+_BACKLOG: Final = 2048
+_MAX_PORT: Final = 65535
+_HOST: Final = "use an address of this machine: 127.0.0.1, or 0.0.0.0 for all"
+_PORT: Final = "use a whole number from 1 to 65535; 0 takes a free port"
+_HIGH_PORT: Final = "use a port from 1024 on: the system keeps those below for itself"
+_PATH: Final = "use a path of at most 100 characters, in a folder where files may be made"

@@ -14,6 +14,7 @@ __all__ = [
     "STOP_FAILED",
     "UNSUPPORTED",
     "failed",
+    "misplaced",
     "not_running",
     "port_in_use",
     "unsupported",
@@ -25,10 +26,10 @@ PORT_IN_USE: Final = "SERVER_PORT_IN_USE"
 Stop it, or choose another port; port 0 takes a free one."""
 
 START_FAILED: Final = "SERVER_START_FAILED"
-"""CONFIGURATION or PERMISSION or UNKNOWN or any other: the address cannot be bound, or the
-application refused to start.
+"""CONFIGURATION or PERMISSION or CONFLICT or UNKNOWN or any other: the address cannot be bound, the
+application refused to start, or the server runs already.
 
-The cause says which. The category is that of the application's own error where it has one."""
+The message says which. The category is that of the application's own error where it has one."""
 
 NOT_RUNNING: Final = "SERVER_NOT_RUNNING"
 """UNSUPPORTED: a server that is not running was asked to stop or to reload.
@@ -78,6 +79,17 @@ def failed(
         cause=cause,
     )
     return error
+
+
+def misplaced(message: str, hint: str, cause: Exception | None = None) -> QiError:
+    """Say that nobody can listen where the server shall."""
+    return QiError.configuration(
+        START_FAILED,
+        f"{message}: {cause}" if cause else message,
+        hint=hint,
+        source="server",
+        cause=cause,
+    )
 
 
 def not_running(asked: str) -> QiError:

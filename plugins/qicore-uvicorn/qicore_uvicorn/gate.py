@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, final
 
+from qicore_core import get_logger
+
 from .lifespan import Lifespan, Message
 
 __all__ = ["DRAINING", "Gate", "Served"]
@@ -19,6 +21,10 @@ DRAINING: Final = "qicore.is_draining"
 """The name under which a request's `state` has a function that says whether the server drains."""
 
 _LEAVE: Final = 1.0  # seconds in which a cancelled request cleans up
+
+
+class _RaisedError(Exception):
+    """Tells uvicorn to answer 500 or to close; what happened is in the log, redacted."""
 
 
 @final
@@ -83,6 +89,9 @@ class Gate:
         served.tasks.add(task)
         try:
             await served.lifespan.app(scope, receive, tell)
+        except Exception as error:  # noqa: BLE001  # uvicorn would show all of it, unredacted
+            get_logger("qicore.server").error("the application raised", error, path=scope["path"])
+            raise _RaisedError("the log of qicore.server says what") from None
         finally:
             served.tasks.discard(task)
 

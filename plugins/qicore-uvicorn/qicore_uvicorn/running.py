@@ -81,7 +81,7 @@ def overdue(left: int, allowed: float) -> QiError:
     """Say that requests had to be cancelled."""
     return QiError.timeout(
         DRAIN_TIMEOUT,
-        f"{left} requests were still under way after {allowed:g} s and were cancelled",
+        f"after {allowed:g} s the requests still under way were cancelled: {left}",
         hint="raise the timeout, or look at what they wait for",
         source="server",
         in_flight=left,

@@ -153,25 +153,11 @@ class Server:
             SERVER_STOP_FAILED: the application's shutdown failed; the server has stopped.
         """
         async with self._changing:
-            running = self._running
-            if running is None:
+            if self._running is None:
                 return failure(not_running("stop"))
-            allowed = self._stop_timeout if timeout is None else timeout
-            lifespan = running.gate.served.lifespan
-            try:
-                running.gate.is_draining = True
-                if self._notice:
-                    await asyncio.sleep(min(self._notice, allowed))
-                self._forget(running.socket)
-                left = await running.drain(asyncio.get_running_loop().time() + allowed)
-                ended = await end(lifespan, allowed)
-            finally:
-                await lifespan.abandon()
-                self._forget(running.socket)
-                running.cut()
-                self._running = None
-                self._stopped.set()
-            return failure(overdue(left, allowed)) if left else ended
+            return await self._end(
+                self._running, self._stop_timeout if timeout is None else timeout
+            )
 
     async def reload(self, app: ASGIApp, timeout: float | None = None) -> Result[None]:
         """Put another application in place of this one: no connection is refused or closed.
@@ -249,8 +235,10 @@ class Server:
         )
 
     async def close(self) -> Result[None]:
-        """Stop if it runs; twice does no harm."""
-        return await self.stop() if self._running is not None else success()
+        """Stop if it runs; twice does no harm, nor does it while a stop is under way."""
+        async with self._changing:
+            running = self._running
+            return success() if running is None else await self._end(running, self._stop_timeout)
 
     def _refused(self) -> QiError | None:
         if self._running is not None:
@@ -290,6 +278,23 @@ class Server:
         await server.on_tick(0)
         await server.startup(sockets=[listener])
         return Running(listener, gate, server)
+
+    async def _end(self, running: Running, allowed: float) -> Result[None]:
+        lifespan = running.gate.served.lifespan
+        try:
+            running.gate.is_draining = True
+            if self._notice:
+                await asyncio.sleep(min(self._notice, allowed))
+            self._forget(running.socket)
+            left = await running.drain(asyncio.get_running_loop().time() + allowed)
+            ended = await end(lifespan, allowed)
+        finally:
+            await lifespan.abandon()
+            self._forget(running.socket)
+            running.cut()
+            self._running = None
+            self._stopped.set()
+        return failure(overdue(left, allowed)) if left else ended
 
     def _forget(self, listener: socket.socket) -> None:
         """Close the listening socket, and take away the file of a unix socket."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 
@@ -37,7 +37,7 @@ print("after")
 
 
 @contextlib.contextmanager
-def program(port: int = 0, slow: float = 0.3) -> Iterator[subprocess.Popen[str]]:
+def program(port: int = 0, slow: float = 0.3) -> Generator[subprocess.Popen[str]]:
     child = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(port), str(slow)],
         stdout=subprocess.PIPE,

@@ -8,7 +8,9 @@ import http.client
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Generator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -78,7 +80,7 @@ class Caller:
 
 
 @contextlib.contextmanager
-def caller(server: Server) -> Iterator[Caller]:
+def caller(server: Server) -> Generator[Caller]:
     with contextlib.closing(Caller(server)) as made:
         yield made
 
@@ -114,11 +116,61 @@ def test_a_taken_port_is_a_failure_and_the_application_never_starts() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
-def test_an_address_that_is_not_ours_is_a_failure(host: str) -> None:
-    error = asyncio.run(_start(Server(App(), host=host, port=0)))
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"host": "203.0.113.7"},
+        {"host": "no-such-host.invalid"},
+        {"host": "double..dot"},
+        {"host": "long" * 50},
+        {"host": "[::1]"},
+        {"host": "nul\0"},
+        {"host": ""},
+        {"port": 65536},
+        {"port": -1},
+        {"port": "80"},
+        {"unix": ""},
+        {"unix": "nul\0"},
+        {"unix": "/nowhere/app.sock"},
+        {"unix": "/tmp/" + "long" * 50},
+    ],
+    ids=lambda where: f"{where}"[:30],
+)
+def test_where_nobody_can_listen_is_a_failure_of_the_configuration(where: dict[str, Any]) -> None:
+    app = App()
+    settings: dict[str, Any] = {"port": 0, **where}
+    error = asyncio.run(_start(Server(app, **settings)))
     assert error.code == "SERVER_START_FAILED"
-    assert host in error.message
+    assert error.category == ErrorCategory.CONFIGURATION
+    assert error.hint
+    assert app.events == []
+    (said,) = where.values()
+    assert str(said) in error.message or repr(said) in error.message
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere any port may be bound")
+def test_a_port_that_is_not_allowed_says_which_are() -> None:
+    script = """
+import asyncio, os
+from qicore_uvicorn import Server
+async def app(scope, receive, send): raise AssertionError
+async def main():
+    await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 0)  # loads what is loaded late
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    return (await Server(app, port=1).start()).unwrap_error()
+error = asyncio.run(main())
+os.seteuid(os.getuid())
+print(error.code, error.category, error.hint)
+"""
+    unprivileged = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if unprivileged.exists() and int(unprivileged.read_text()) <= 1:
+        pytest.skip("this machine lets everybody have port 1")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout.startswith("SERVER_START_FAILED PERMISSION "), done.stderr
+    assert "1024" in done.stdout
 
 
 async def _start(server: Server) -> QiError:
@@ -218,6 +270,25 @@ def test_a_notice_keeps_accepting_while_readiness_says_no() -> None:
         with caller(server) as one:
             assert await one.get("/state") == (200, "by one True", "close")
         (await stopping).unwrap()
+
+    asyncio.run(main())
+
+
+def test_closing_while_a_stop_is_under_way_waits_for_it() -> None:
+    async def main() -> None:
+        app = App()
+        server = (await Server(app, port=0).start()).unwrap()
+        with caller(server) as slow:
+            answer = asyncio.create_task(slow.get("/slow"))
+            await app.entered.wait()
+            stopping = asyncio.create_task(server.stop())
+            await asyncio.wait({stopping}, timeout=0.05)
+            closing = asyncio.create_task(server.close())
+            await asyncio.wait({closing}, timeout=0.05)
+            app.release.set()
+            assert (await answer)[0] == 200
+        assert await stopping
+        assert await closing
 
     asyncio.run(main())
 
@@ -360,6 +431,29 @@ def test_a_second_start_is_refused_and_an_import_string_is_a_mistake() -> None:
     asyncio.run(main())
     with pytest.raises(TypeError, match="ASGI application"):
         Server("module:app")  # type: ignore[arg-type]
+
+
+def test_what_an_application_raises_is_told_once_and_without_its_secrets(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def raises(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        if scope["path"] == "/half":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        raise ValueError("postgres://bob:hunter2-planted@db is down")
+
+    async def main() -> None:
+        async with Server(raises, port=0).running() as server:
+            with caller(server) as one:
+                assert await one.get() == (500, "Internal Server Error", "close")
+            with caller(server) as one, pytest.raises(http.client.HTTPException):
+                await one.get("/half")
+
+    asyncio.run(main())
+    said = caplog.text + capfd.readouterr().err
+    assert "hunter2-planted" not in said
+    assert said.count("postgres://***@db is down") == 2
 
 
 def test_strangers_do_not_choose_their_address() -> None:

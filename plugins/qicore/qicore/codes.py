@@ -20,3 +20,8 @@ KIT_MISSING: Final = "KIT_MISSING"
 """CONFIGURATION: laws were to be run, and what runs them is not installed.
 
 pip install 'qicore[testing]'"""
+
+OUTPUT_FAILED: Final = "OUTPUT_FAILED"
+"""EXHAUSTED: what the command prints could not be written, and part of it may be lost.
+
+Is the disk full? A pipe that its reader has closed is no error: the exit status is 141."""

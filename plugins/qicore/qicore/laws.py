@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
+from traceback import walk_tb
+from typing import NamedTuple
 
 from qicore_core import QiError, failure, success
 
@@ -16,7 +18,23 @@ if TYPE_CHECKING:
     from qicore_core import Result
     from qicore_core.conformance import Contract
 
-__all__ = ["hold", "kit"]
+__all__ = ["Outcome", "hold", "kit"]
+
+
+class Outcome(NamedTuple):
+    """What came of one law.
+
+    Attributes:
+        suite: what it was run on: "Result", "cache/memory".
+        law: its name; empty where there was nothing to run.
+        outcome: "kept", "broken", "not run", or "excused": it is broken as its author says.
+        why: where it was not kept.
+    """
+
+    suite: str
+    law: str
+    outcome: str
+    why: str
 
 
 def kit() -> Result[None]:
@@ -47,17 +65,32 @@ def kit() -> Result[None]:
     return success()
 
 
-def hold(contract: type[Contract[Any]], /) -> Iterator[tuple[str, str, str]]:
-    """Run every law of a contract: give its name, "kept", "broken" or "not run", and why."""
+def hold(suite: str, contract: type[Contract[Any]], /) -> Iterator[Outcome]:
+    """Run every law of a contract, and say what came of each."""
     import pytest
 
     for law in contract.laws():
+        excuse = contract.unsupported.get(law)
+        kept, why = ("broken", "it holds: take it out of `unsupported`") if excuse else ("kept", "")
         try:
             getattr(contract(), f"test_{law}")()
+            yield Outcome(suite, law, kept, why)
         except pytest.skip.Exception as skipped:
-            yield law, "not run", str(skipped)
-        except Exception as broken:  # noqa: BLE001  # foreign code: it must not hide other laws
-            said = [f"{type(broken).__name__}: {broken}", *getattr(broken, "__notes__", [])]
-            yield law, "broken", "\n".join(said)
-        else:
-            yield law, "kept", ""
+            yield Outcome(suite, law, "not run", str(skipped))
+        except (Exception, pytest.fail.Exception) as broken:  # noqa: BLE001  # foreign code
+            if excuse:
+                yield Outcome(suite, law, "excused", excuse)
+            elif isinstance(broken, ModuleNotFoundError) and _is_of_a_kit(broken):
+                why = (
+                    f"it needs {broken.name}, which is not installed: pip install 'qicore[testing]'"
+                )
+                yield Outcome(suite, law, "not run", why)
+            else:
+                said = [f"{type(broken).__name__}: {broken}", *getattr(broken, "__notes__", [])]
+                yield Outcome(suite, law, "broken", "\n".join(said))
+
+
+def _is_of_a_kit(missing: ModuleNotFoundError) -> bool:
+    """Tell whether a law itself imports what is missing, and not the driver that it asks."""
+    frames = list(walk_tb(missing.__traceback__))
+    return "conformance" in str(frames[-1][0].f_globals.get("__name__")).split(".")

@@ -14,11 +14,13 @@ such a text when it compiles; here the source is read, so that a meaning costs t
 from __future__ import annotations
 
 import ast
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 from qicore_core.error import ErrorCategory
 from qicore_core.plugins import index
+from qicore_core.plugins.index import normal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Meaning", "meanings", "packages", "read"]
 
 _FILES: Final = ("codes.py", "errors.py")
+_REQUIRES: Final = re.compile(r"(?im)^Requires-Dist:\s*qicore[-_.]core(?![\w.-])")
+_NAME: Final = re.compile(r"(?im)^Name:\s*(\S+)")
+_HOLDS: Final = re.compile(r"(?m)^(\w+)/(?:codes|errors)\.py,")
 _CATEGORIES: Final = frozenset(map(str, ErrorCategory))
 
 
@@ -65,9 +70,21 @@ def meanings() -> dict[str, Meaning]:
 
 
 def packages() -> list[str]:
-    """List the packages that may define codes: the core, the command, and plugins."""
-    theirs = {listed.module.partition(".")[0] for listed in index()}
+    """List the packages that may define codes: the core, the command, and what stands on it."""
+    theirs = {listed.module.partition(".")[0] for listed in index()} | set(_on_the_core())
     return ["qicore_core", "qicore", *sorted(theirs - {"qicore_core", "qicore"})]
+
+
+def _on_the_core() -> Iterator[str]:
+    """Name the packages of each distribution that requires the core, plugin or not."""
+    from importlib.metadata import distributions  # late: it takes 50 ms
+
+    for one in distributions():
+        said = (one.read_text("METADATA") or "").partition("\n\n")[0]
+        name = _NAME.search(said)
+        if name and _REQUIRES.search(said):
+            yield normal(name[1]).replace("-", "_")
+            yield from _HOLDS.findall(one.read_text("RECORD") or "")
 
 
 def read(package: str, /) -> Iterator[Meaning]:
@@ -79,14 +96,13 @@ def read(package: str, /) -> Iterator[Meaning]:
     for folder in (spec and spec.submodule_search_locations) or ():
         for name in _FILES:
             try:
-                text = Path(folder, name).read_text("utf-8")
-            except OSError:
+                body = ast.parse(Path(folder, name).read_text("utf-8")).body
+            except (OSError, SyntaxError, ValueError):  # none there, or it is no Python
                 continue
-            yield from _codes(package, text)
+            yield from _codes(package, body)
 
 
-def _codes(package: str, text: str) -> Iterator[Meaning]:
-    body = ast.parse(text).body
+def _codes(package: str, body: list[ast.stmt]) -> Iterator[Meaning]:
     for place, node in enumerate(body):
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
         code = value.value if isinstance(value, ast.Constant) else None

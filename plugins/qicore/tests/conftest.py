@@ -29,7 +29,8 @@ def qicore(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
     def run(*arguments: str) -> Said:
         status = main(list(arguments))
-        return Said(status, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        return Said(status, out, err)
 
     return run
 

@@ -33,6 +33,40 @@ def test_every_name_of_a_domain_is_here_and_is_the_same() -> None:
         assert names <= set(qicore.__all__)
 
 
+def test_every_name_of_an_extra_is_here_and_is_the_same() -> None:
+    for module, listed in qicore._EXTRAS.items():
+        brought = import_module(module)
+        assert set(listed) == set(brought.__all__) - {"__version__"}
+        assert [one for one in listed if getattr(qicore, one) is not getattr(brought, one)] == []
+        assert set(listed).isdisjoint(qicore.__all__)  # or `from qicore import *` would need it
+
+
+@pytest.mark.parametrize(("name", "extra"), [("serve", "uvicorn"), ("install", "fastapi")])
+def test_a_name_of_an_extra_that_is_not_installed_says_what_brings_it(
+    name: str, extra: str
+) -> None:
+    program = (
+        f"import sys; sys.modules['qicore_{extra}'] = None\n"
+        "from qicore import *\n"
+        f"from qicore import {name}"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last == (
+        f"ModuleNotFoundError: qicore.{name} is of qicore-{extra}: pip install 'qicore[{extra}]'"
+    )
+
+
+def test_an_extra_that_is_broken_is_not_dressed_as_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(qicore.__dict__, "serve", raising=False)
+    monkeypatch.delitem(sys.modules, "qicore_uvicorn", raising=False)
+    monkeypatch.setitem(sys.modules, "qicore_uvicorn.door", None)
+    with pytest.raises(ModuleNotFoundError, match=r"qicore_uvicorn\.door"):
+        _ = qicore.serve
+
+
 def test_a_name_that_is_none_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = qicore.nothing  # type: ignore[attr-defined]

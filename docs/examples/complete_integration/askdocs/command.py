@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import qicore as qi
 
-from .answer import Answer
-from .index import Report
 from .program import open_program
 from .settings import Settings, read_settings
 
-__all__ = ["main", "show_answer", "show_report"]
+__all__ = ["main", "show_skipped"]
 
 
 def main() -> None:
@@ -38,55 +38,50 @@ def main() -> None:
 async def _run(arguments: Namespace) -> None:
     settings = qi.unwrap(read_settings(arguments.config, arguments.set))
     qi.unwrap(qi.configure_logging(settings.log.level))
-    if arguments.command == "demo":
-        from .demo import run_demo  # late, as the next: FastAPI takes longer than an answer
+    match arguments.command:
+        case "demo":
+            from .demo import run_demo  # late, as the next: FastAPI takes longer than an answer
 
-        qi.unwrap(await run_demo(settings))
-    elif arguments.command == "serve":
-        from .web import serve
+            await run_demo(settings)
+        case "serve":
+            from .web import serve
 
-        qi.unwrap(await serve(settings))
-    elif arguments.command == "index":
-        qi.unwrap(await _index(settings, arguments.sources))
-    else:
-        qi.unwrap(await _ask(settings, " ".join(arguments.question), arguments.json))
+            await serve(settings)
+        case "index":
+            await _index(settings, arguments.sources)
+        case _:
+            await _ask(settings, " ".join(arguments.question), as_json=arguments.json)
 
 
-@qi.do
 async def _index(settings: Settings, sources: list[str]) -> None:
     async with open_program(settings) as program:
-        report = qi.unwrap(await program.index(sources))
-        documents, passages = qi.unwrap(await program.store.counts())
-    show_report(report)
+        report = await qi.unwrap(program.index(sources))
+        documents, passages = await qi.unwrap(program.store.counts())
+    print(
+        f"{report.found} documents found: {report.kept} read into {report.passages} passages, "
+        f"{report.unchanged} unchanged, {len(report.skipped)} skipped; {report.forgotten} forgotten"
+    )
+    show_skipped(report.skipped)
     print(f"in the index: {documents} documents, {passages} passages")
     if report.skipped and not documents:
         errors = [error for _, error in report.skipped]
         raise qi.QiError.aggregate(errors, code="NOTHING_INDEXED", message="nothing could be read")
 
 
-@qi.do
-async def _ask(settings: Settings, question: str, as_json: bool) -> None:
+async def _ask(settings: Settings, question: str, *, as_json: bool) -> None:
     async with open_program(settings) as program:
-        answer = qi.unwrap(await program.ask(question))
+        answer = await qi.unwrap(program.ask(question))
     if as_json:
         print(json.dumps(asdict(answer), indent=2, ensure_ascii=False))
-    else:
-        show_answer(answer)
-
-
-def show_report(report: Report) -> None:
-    """Print what was read, and why what was not was not."""
-    print(
-        f"{report.found} documents found: {report.kept} read into {report.passages} passages, "
-        f"{report.unchanged} unchanged, {len(report.skipped)} skipped; {report.forgotten} forgotten"
-    )
-    for name, error in report.skipped:
-        print(f"  skipped {name}\n    {error.code}: {error.message}")
-
-
-def show_answer(answer: Answer) -> None:
-    """Print an answer and its sources."""
+        return
     print(f"{answer.text}\n")
     for number, source in enumerate(answer.sources, 1):
-        heading = f", {source.heading}" if source.heading not in ("", source.title) else ""
-        print(f"[{number}] {source.title}{heading}\n    {source.name}")
+        print(f"[{number}] {source.headline}\n    {source.name}")
+
+
+def show_skipped(skipped: Iterable[tuple[str, qi.QiError]], indent: str = "  ") -> None:
+    """Print what was not read, and why; what is alike stands once."""
+    alike = Counter((name, error.code, error.message) for name, error in skipped)
+    for (name, code, message), times in alike.items():
+        print(f"{indent}skipped {f'{times} {name}' if times > 1 else name}")
+        print(f"{indent}  {code}: {message}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import PurePath
@@ -13,7 +13,26 @@ from .sources import Document
 
 __all__ = ["Page", "Passage", "extract"]
 
-LONGEST_LINE = 2000  # a longer one is taken as it is: patterns take too long on a hostile one
+LONGEST_LINE = 2000  # patterns look no further: they take too long on a hostile line
+COMMENT = re.compile(r"<!--.*?(-->|\Z)", re.DOTALL)
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+HEADING = re.compile(r" {0,3}#{1,6}\s+(.*)")
+UNDERLINE = re.compile(r"\s*([=\-~^\"'*+#.:_])\1{2,}\s*")
+MARKS = [  # of Markdown and reStructuredText, and what is left of them
+    (re.compile(pattern, re.MULTILINE), left)
+    for pattern, left in (
+        (r"^\s*(\[[^\]\n]+\]:\s.*|\.\. .*|[|: -]{3,})$", ""),
+        (r"!\[([^\]]*)\](\([^)]*\)|\[[^\]]*\])?", r"\1"),
+        (r"\[([^\]]+)\](\([^)]*\)|\[[^\]]*\])", r"\1"),
+        (r":\w+:`([^`<]+)[^`]*`|`([^`<]+) <[^>`]*>`_+", r"\1\2"),
+        (r"</?[a-zA-Z][^<>]*>|\*\*|`", ""),
+        (r"^ *(>|[-*+] )+ *", ""),
+        (r"^[| ]+|[| ]+$", ""),
+        (r" *\|[ |]*", " "),
+        (r"(?<!\w)[*_]+(?=\w)|(?<=\w)[*_]+(?!\w)", ""),
+    )
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,77 +47,68 @@ class Page:
     passages: list[Passage]
 
 
-def extract(document: Document, passage_characters: int) -> Page:
+def extract(document: Document, limit: int) -> Page:
     """Read a document as passages of at most so many characters, each below its heading."""
+    title = ""
+    plain: Callable[[str], str] = _plain
     if document.kind == "html":
         reader = _Html()
         reader.feed(_tidy(document.text))
         reader.close()
-        title = "".join(reader.title)
+        title, plain = "".join(reader.title), str.strip
         sections = [("".join(heading), "".join(text)) for heading, text in reader.sections]
-    elif document.kind == "markdown":
-        title, sections = "", list(_markdown_sections(document.text))
     else:
-        title, sections = "", list(_underlined_sections(document.text))
-    passages = [
-        Passage(_one_line(heading), piece)
-        for heading, text in sections
-        for piece in _pieces(text, passage_characters)
-    ]
-    headings = [_one_line(heading) for heading, _ in sections if heading.strip()]
+        sections = list(_sections(document.text, is_markdown=document.kind == "markdown"))
+    headed = [(_one_line(plain(heading[:LONGEST_LINE])), text) for heading, text in sections]
+    cut = [(heading, plain(piece)) for heading, text in headed for piece in _pieces(text, limit)]
+    names = [_one_line(title), *[heading for heading, _ in headed]]
     stem = PurePath(document.name.rstrip("/")).name
-    title = _one_line(title) or (headings[0] if headings else "") or stem
-    return Page(title, passages)
+    return Page(next(filter(None, names), stem), [Passage(*one) for one in cut if one[1]])
 
 
-def _markdown_sections(text: str) -> Iterator[tuple[str, str]]:
-    """Cut Markdown at its headings; what stands in a fence is text, whatever it begins with."""
-    text = re.sub(r"\A---\n.*?\n---\n|<!--.*?(-->|\Z)", "", text, flags=re.DOTALL)
+def _sections(text: str, *, is_markdown: bool) -> Iterator[tuple[str, str]]:
+    """Cut a text at its headings; what stands in a fence is code, whatever it begins with."""
     heading, lines, fence = "", [""], ""
-    for line in text.splitlines():
-        marker = re.match(r" {0,3}(`{3,}|~{3,})", line)
-        if len(line) > LONGEST_LINE:
-            lines.append(line)
-        elif marker and (not fence or line.strip().startswith(fence)):
+    for line in COMMENT.sub("", FRONT_MATTER.sub("", text)).splitlines():
+        start = line[:LONGEST_LINE]
+        marker = FENCE.match(start) if is_markdown else None
+        if marker and (not fence or marker[1].startswith(fence)):
             fence = "" if fence else marker[1]
         elif fence:
             lines.append(line)
-        elif found := re.match(r" {0,3}#{1,6}\s+(.*?)\s*#*$", line):
+        elif is_markdown and (found := HEADING.match(start)):
             yield heading, "\n".join(lines)
-            heading, lines = _plain(found[1]), []
-        elif re.fullmatch(r" {0,3}(=+|-{3,})\s*", line) and lines and lines[-1].strip():
-            yield heading, "\n".join(lines[:-1])
-            heading, lines = lines[-1], []
-        else:
-            lines.append(_plain(line))
-    yield heading, "\n".join(lines)
-
-
-def _plain(line: str) -> str:
-    """Take the marks of Markdown, and HTML in it, out of a line."""
-    line = re.sub(r"!\[([^\]]*)\](\([^)]*\)|\[[^\]]*\])?", r"\1", line)
-    line = re.sub(r"\[([^\]]+)\](\([^)]*\)|\[[^\]]*\])", r"\1", line)
-    line = re.sub(r"^\s*(\[[^\]]+\]:\s.*|[|:\s-]{3,})$", "", line)
-    line = re.sub(r"</?[a-zA-Z][^<>]*>", "", line)
-    line = re.sub(r"^\s*(>|[-*+]\s|\|)\s*", "", line)
-    line = line.replace(" | ", "  ").removesuffix("|").rstrip()
-    return re.sub(r"(\*\*|__|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`)", "", line)
-
-
-def _underlined_sections(text: str) -> Iterator[tuple[str, str]]:
-    """Cut plain text and reStructuredText at lines that are underlined."""
-    heading, lines = "", [""]
-    for line in text.splitlines():
-        mark = line.strip()
-        is_rule = len(mark) >= 3 and mark == mark[:1] * len(mark) and not mark[0].isalnum()
-        if len(line) > LONGEST_LINE:
+            heading, lines = found[1].rstrip("# "), [""]
+        elif not UNDERLINE.fullmatch(start):
             lines.append(line)
-        elif is_rule and lines and 0 < len(lines[-1].strip()) <= len(mark) + 2:
+        elif 0 < len(lines[-1].strip()) <= len(start.strip()) + 2:
             yield heading, "\n".join(lines[:-1])
-            heading, lines = lines[-1], []
-        elif not is_rule and not mark.startswith(".. "):
-            lines.append(re.sub(r":\w+:`([^`<]+)[^`]*`|``|`(.+?) <[^>]*>`_+", r"\1\2", line))
+            heading, lines = lines[-1], [""]
     yield heading, "\n".join(lines)
+
+
+def _pieces(text: str, limit: int) -> Iterator[str]:
+    """Cut a text between paragraphs, and a paragraph that is too long between words."""
+    piece = ""
+    for paragraph in re.split(r"\n\s*\n", text):
+        paragraph = re.sub(r"[ \t\r\f\v]+", " ", paragraph).strip()
+        for part in [paragraph] if len(paragraph) <= limit else wrap(paragraph, limit):
+            if piece and len(piece) + len(part) + 2 > limit:
+                yield piece
+                piece = ""
+            piece = f"{piece}\n\n{part}".strip()
+    if piece:
+        yield piece
+
+
+def _plain(text: str) -> str:
+    for pattern, left in MARKS:
+        text = pattern.sub(left, text)
+    return text.strip()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
 
 
 class _Html(HTMLParser):
@@ -112,7 +122,7 @@ class _Html(HTMLParser):
         self.title: list[str] = []
         self.sections: list[tuple[list[str], list[str]]] = [([], [])]  # heading, text
         self._hidden: list[str] = []
-        self._inside = ""
+        self._inside = ""  # of which heading, or the title
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         if tag in self.HIDDEN:
@@ -146,23 +156,4 @@ class _Html(HTMLParser):
 
 def _tidy(text: str) -> str:
     """Take out of HTML what the standard parser raises on, or reads in quadratic time."""
-    text = re.sub(r"<!--.*?(-->|\Z)", "", text, flags=re.DOTALL)
-    return re.sub(r"<(?![^<>]*>)", "&lt;", text).replace("<![", "<! [")
-
-
-def _pieces(text: str, limit: int) -> Iterator[str]:
-    """Cut a text between paragraphs, and a paragraph that is too long between words."""
-    piece = ""
-    for paragraph in re.split(r"\n\s*\n", text):
-        paragraph = re.sub(r"[ \t\r\f\v]+", " ", paragraph).strip()
-        for part in [paragraph] if len(paragraph) <= limit else wrap(paragraph, limit):
-            if piece and len(piece) + len(part) + 2 > limit:
-                yield piece
-                piece = ""
-            piece = f"{piece}\n\n{part}".strip()
-    if piece:
-        yield piece
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
+    return re.sub(r"<(?![^<>]*>)", "&lt;", COMMENT.sub("", text)).replace("<![", "<! [")

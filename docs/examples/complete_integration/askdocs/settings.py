@@ -13,6 +13,7 @@ import qicore as qi
 
 __all__ = ["Fetch", "Log", "Settings", "Web", "read_settings", "split_sources"]
 
+INSTALLED = "installed:"  # the source that is the documentation of the installed packages
 SHIPPED = Path(__file__).parents[1] / "askdocs.toml"
 COMPONENTS = ("cache", "http", "llm", "sql", "qicore")  # sections that the Runtime reads
 
@@ -88,6 +89,6 @@ def split_sources(words: Iterable[str]) -> list[str]:
     found: list[str] = []
     for word in words:
         for part in [word] if os.path.exists(word) else re.split(r"[,\s]+", word):
-            is_whole = "://" in part or part == "installed:" or os.path.exists(part)
+            is_whole = "://" in part or part == INSTALLED or os.path.exists(part)
             found += [part] if is_whole else part.split(os.pathsep)
     return [one for one in dict.fromkeys(found) if one]

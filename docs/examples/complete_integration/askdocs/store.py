@@ -8,28 +8,33 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import qicore as qi
-from qicore_sql import Database
 
 from .extract import Page
 from .sources import Document
 
-__all__ = ["Found", "Store", "words_of"]
+__all__ = ["Known", "Source", "Store", "content_hash", "words_of"]
 
-SCHEMA = (
-    """create table if not exists documents (
-        id integer primary key, name text not null unique, origin text not null,
-        title text not null, hash text not null)""",
-    # The passages of document 7 have the rowids from 7 * 4096 on: a range, found without a scan.
-    """create virtual table if not exists passages
-        using fts5(title, heading, body, tokenize = 'porter unicode61')""",
-    "create table if not exists state (version integer not null)",
-    "insert into state select 0 where not exists (select 1 from state)",
-)
-FIND = """
-    select documents.name, documents.title, heading, body,
-        snippet(passages, 2, '', '', ' … ', 40) as excerpt,
-        -bm25(passages, 4.0, 3.0, 1.0) as score
-    from passages join documents on documents.id = passages.rowid / 4096
+MOST = 4096  # passages of one document
+SCHEMA = f"""
+    create table if not exists documents (id integer primary key, name text not null unique,
+        origin text not null, title text not null, hash text not null);
+    -- The passages of document 7 have the rowids from 7 * {MOST} on: a range, found without a scan.
+    create virtual table if not exists passages
+        using fts5(title, heading, body, tokenize = 'porter unicode61');
+    create table if not exists state (version integer not null);
+    insert into state select 0 where not exists (select 1 from state)"""
+KEEP_DOCUMENT = """insert into documents (name, origin, title, hash) values ($1, $2, $3, $4)
+    on conflict (name) do update set origin = $2, title = $3, hash = $4"""
+KEEP_PASSAGE = f"""insert into passages (rowid, title, heading, body)
+    select id * {MOST} + $2, title, $3, $4 from documents where name = $1"""
+FORGET_PASSAGES = f"""delete from passages
+    where rowid >= (select id * {MOST} from documents where name = $1)
+    and rowid < (select (id + 1) * {MOST} from documents where name = $1)"""
+FORGET_DOCUMENT = "delete from documents where name = $1"
+NEXT_VERSION = ("update state set version = version + 1", ())
+FIND = f"""select name, documents.title, heading, body as text,
+        round(-bm25(passages, 4.0, 3.0, 1.0), 2) as score
+    from passages join documents on documents.id = passages.rowid / {MOST}
     where passages match $1 order by score desc limit $2"""
 COMMON = frozenset(
     re.findall(
@@ -42,15 +47,28 @@ COMMON = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One passage that fits a question; the higher the score, the better."""
+class Source:
+    """A passage that fits a question; the higher the score, the better."""
 
     name: str
     title: str
     heading: str
-    body: str
-    excerpt: str
+    text: str
     score: float
+
+    @property
+    def headline(self) -> str:
+        return ", ".join(dict.fromkeys(filter(None, (self.title, self.heading))))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document that is in the index."""
+
+    name: str
+    origin: str
+    title: str
+    hash: str
 
 
 class Store:
@@ -60,49 +78,40 @@ class Store:
         db: SQLite; another database needs another full text than FTS5.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: qi.Database) -> None:
         self._db = db
 
     async def prepare(self) -> qi.Result[None]:
         """Make what is not there yet."""
-        made = await self._db.execute_batch([(statement, ()) for statement in SCHEMA])
+        made = await self._db.execute_batch([(one, ()) for one in SCHEMA.split(";")])
         return made.map(lambda _: None)
 
-    async def hashes(self) -> qi.Result[dict[str, str]]:
-        """Give what is known, as name and hash of its content."""
-        rows = await self._db.query("select name, hash from documents")
-        return rows.map(lambda rows: {row["name"]: row["hash"] for row in rows})
+    async def known(self) -> qi.Result[list[Known]]:
+        """Give what is in the index."""
+        return await self._db.query("select name, origin, title, hash from documents", into=Known)
 
     async def keep(self, pages: Sequence[tuple[Document, Page]]) -> qi.Result[int]:
         """Keep a batch in one transaction, in place of what was known; give the passages kept."""
-        steps: list[tuple[str, Sequence[object]]] = []
+        steps: list[tuple[str, Sequence[object]]] = [NEXT_VERSION]
+        count = 0
         for document, page in pages:
-            row = (document.name, document.origin, page.title, content_hash(document))
-            steps += [
-                (_FORGET_PASSAGES, (document.name,)),
-                (_KEEP_DOCUMENT, row),
-                *[
-                    (_KEEP_PASSAGE, (document.name, number, page.title, one.heading, one.text))
-                    for number, one in enumerate(page.passages[:4096])
-                ],
-            ]
-        steps.append((_NEXT_VERSION, ()))
+            name, passages = document.name, page.passages[:MOST]
+            steps.append((FORGET_PASSAGES, (name,)))
+            row = (name, document.origin, page.title, content_hash(document))
+            steps.append((KEEP_DOCUMENT, row))
+            for number, one in enumerate(passages):
+                steps.append((KEEP_PASSAGE, (name, number, one.heading, one.text)))
+            count += len(passages)
         kept = await self._db.execute_batch(steps)
-        return kept.map(lambda _: sum(len(page.passages[:4096]) for _, page in pages))
+        return kept.map(lambda _: count)
 
-    async def forget(self, names: Iterable[str]) -> qi.Result[int]:
-        """Forget documents; give how many."""
-        gone = list(names)
-        steps: list[tuple[str, Sequence[object]]] = [
-            (sql, (name,)) for name in gone for sql in (_FORGET_PASSAGES, _FORGET_DOCUMENT)
-        ]
-        done = await self._db.execute_batch([*steps, (_NEXT_VERSION, ())])
-        return done.map(lambda _: len(gone))
-
-    async def names_of(self, origin: str) -> qi.Result[list[str]]:
-        """Give the documents that one source gave."""
-        rows = await self._db.query("select name from documents where origin = $1", origin)
-        return rows.map(lambda rows: [row["name"] for row in rows])
+    async def forget(self, names: Iterable[str]) -> qi.Result[None]:
+        """Forget documents."""
+        steps: list[tuple[str, Sequence[object]]] = [NEXT_VERSION]
+        for name in names:
+            steps += [(FORGET_PASSAGES, (name,)), (FORGET_DOCUMENT, (name,))]
+        done = await self._db.execute_batch(steps)
+        return done.map(lambda _: None)
 
     async def version(self) -> qi.Result[int]:
         """Give a number that changes whenever the index does."""
@@ -115,14 +124,7 @@ class Store:
         )
         return row.map(lambda row: (row["d"], row["p"]))
 
-    async def origins(self) -> qi.Result[dict[str, int]]:
-        """Give how many documents each source gave."""
-        rows = await self._db.query(
-            "select origin, count(*) as n from documents group by origin order by n desc"
-        )
-        return rows.map(lambda rows: {row["origin"]: row["n"] for row in rows})
-
-    async def find(self, question: str, limit: int = 16) -> qi.Result[list[Found]]:
+    async def find(self, question: str, limit: int = 16) -> qi.Result[list[Source]]:
         """Give the passages that fit a question best.
 
         Errors:
@@ -130,36 +132,12 @@ class Store:
         """
         words = words_of(question)
         if not words:
-            return qi.failure(
-                qi.QiError.validation(
-                    "QUESTION_EMPTY",
-                    "the question has no word",
-                    hint="ask with words, as in a search",
-                )
-            )
+            hint = "ask with words, as in a search"
+            empty = qi.QiError.validation("QUESTION_EMPTY", "the question has no word", hint=hint)
+            return qi.failure(empty)
         # Only words are left, each in quotes: nothing of a stranger's text is syntax to FTS5.
         match = " OR ".join(f'"{word}"' for word in words)
-        return await self._db.query(FIND, match, limit, into=Found, timeout=5.0)
-
-    async def topics(self, limit: int, besides: str) -> qi.Result[list[str]]:
-        """Give what the index is about, spread over it: headings, or else the first words.
-
-        Args:
-            limit: how many.
-            besides: documents whose names begin so are left out.
-        """
-        rows = await self._db.query(
-            """select heading, min(body) as body from passages
-            join documents on documents.id = passages.rowid / 4096
-            where instr(name, $1) <> 1 group by heading""",
-            besides,
-        )
-        if not rows:
-            return rows
-        named = [row["heading"] for row in rows.value if words_of(row["heading"])]
-        others = [" ".join(row["body"].split()[:6]) for row in rows.value]
-        chosen = named if len(named) >= limit else named + others
-        return qi.success(chosen[:: max(1, len(chosen) // limit)][:limit])
+        return await self._db.query(FIND, match, limit, into=Source, timeout=5.0)
 
 
 def words_of(question: str) -> list[str]:
@@ -170,14 +148,3 @@ def words_of(question: str) -> list[str]:
 
 def content_hash(document: Document) -> str:
     return sha256(f"{document.kind}\n{document.text}".encode("utf-8", "surrogatepass")).hexdigest()
-
-
-_NEXT_VERSION = "update state set version = version + 1"
-_KEEP_DOCUMENT = """insert into documents (name, origin, title, hash) values ($1, $2, $3, $4)
-    on conflict (name) do update set origin = $2, title = $3, hash = $4"""
-_FORGET_DOCUMENT = "delete from documents where name = $1"
-_KEEP_PASSAGE = """insert into passages (rowid, title, heading, body)
-    select id * 4096 + $2, $3, $4, $5 from documents where name = $1"""
-_FORGET_PASSAGES = """delete from passages where rowid >=
-    (select id * 4096 from documents where name = $1) and rowid <
-    (select id * 4096 + 4096 from documents where name = $1)"""

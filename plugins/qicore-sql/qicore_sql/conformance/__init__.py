@@ -10,9 +10,14 @@ It goes through the real door and the driver's entry point; `qicore-sql[testing]
 
 from __future__ import annotations
 
-from .answers import AnswerLaws
-from .limits import LimitLaws
-from .transactions import TransactionLaws
+import pytest
+
+_ROOMS = ("answers", "limits", "tables", "transactions")
+pytest.register_assert_rewrite(*[f"{__name__}.{room}" for room in _ROOMS])  # before the imports
+
+from .answers import AnswerLaws  # noqa: E402  # see above
+from .limits import LimitLaws  # noqa: E402
+from .transactions import TransactionLaws  # noqa: E402
 
 __all__ = ["SqlContract"]
 

@@ -220,7 +220,10 @@ class AnswerLaws(Tables, abstract=True):
 
     @law()
     async def neither_text_nor_parameter_gets_out(self, db: Database) -> None:
-        """A failure, and all that is told of it, has no part of the statement or its values."""
+        """A failure, and all that is told of it, has no value and no text of the statement.
+
+        Nothing but the plain name of a table, an index or a function that is not there.
+        """
         text, value = _PLANTED
         table = await self.table(db, "t text unique")
         with recorded() as events:

@@ -48,8 +48,10 @@ def explain(given: list[str], usage: str, /) -> Result[int]:
     if isinstance(data, Failure):
         return data
     explanation = data.value.explain(key)
+    if not explanation.won:
+        return data.value.get(key)
     if not explanation.is_set:
-        message, hint = str(explanation).split("\n")[0], explanation.hint
-        return failure(QiError.configuration(CONFIG_KEY_NOT_FOUND, message, hint=hint, key=key))
+        message = str(explanation).split("\n")[0]
+        return failure(QiError.configuration(CONFIG_KEY_NOT_FOUND, message, key=key))
     terminal.say(str(explanation))
     return success(0)

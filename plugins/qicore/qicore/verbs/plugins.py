@@ -7,7 +7,7 @@ from qicore_core.codes import PLUGIN_BLOCKED, PLUGIN_NOT_FOUND
 from qicore_core.plugins import PluginPolicy
 
 from .. import terminal
-from ..usage import read
+from ..usage import nearest, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,9 +96,13 @@ def _unknown_names(policy: PluginPolicy) -> Iterator[QiError]:
         ("QICORE_PLUGINS_PREFER", policy.prefer.values()),
     ):
         for name in sorted(set(names) - installed):
+            near = nearest(name, installed)
+            known = (
+                f"did you mean {near}?" if near else f"installed: {', '.join(sorted(installed))}"
+            )
             yield QiError.configuration(
                 PLUGIN_NOT_FOUND,
                 f"{variable} names {name}, which has no plugin here",
-                hint=f"correct {variable}; installed: {', '.join(sorted(installed))}",
+                hint=f"correct {variable}; {known}",
                 source="plugins",
             )

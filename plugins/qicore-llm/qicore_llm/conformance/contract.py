@@ -1,12 +1,4 @@
-"""What every client of a language model keeps, whatever provider answers.
-
-```python
-class TestDuck(LLMContract):
-    url = "duck:small"
-```
-
-It goes through the real door and the provider's entry point; `qicore-llm[testing]` brings the kit.
-"""
+"""The laws of a provider, tried on the client that users hold."""
 
 # ruff: noqa: S101  # a law asserts
 
@@ -21,9 +13,9 @@ from qicore_core import Failure, Opening
 from qicore_core.conformance import Contract, law
 from qicore_core.testing import assert_failure
 
-from .client import LLMClient
-from .door import open_llm
-from .message import assistant, system, user
+from ..client import LLMClient
+from ..door import open_llm
+from ..message import assistant, system, user
 
 __all__ = ["LLMContract"]
 
