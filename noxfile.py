@@ -127,6 +127,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def http_cache_tests(session: nox.Session) -> None:
+    """Ask the response cache of each transport, and hishel's, what npm's http-cache-tests asks."""
+    asked = ["--requirement", "tests/http_cache/requirements.txt"]
+    session.install(*_wheels(session), *asked)
+    session.run("python", "tests/http_cache/run.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*_tools("lint"))

@@ -130,9 +130,9 @@ DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 Give it more time, or look at why it takes so long."""
 
 TIMEOUT_ERROR: Final = "TIMEOUT_ERROR"
-"""TIMEOUT: one attempt took longer than it may.
+"""TIMEOUT: one attempt took longer than it may, or the other side said nothing for too long.
 
-Is the other side slow? Raise `attempt_timeout`."""
+Is it slow? Raise `attempt_timeout`, or http's `idle_timeout`."""
 
 RETRY_BUDGET_EXHAUSTED: Final = "RETRY_BUDGET_EXHAUSTED"
 """EXHAUSTED: too large a share of the calls are retries; this one was not retried.

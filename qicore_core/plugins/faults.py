@@ -28,8 +28,8 @@ __all__ = [
 
 # Names that a distribution of this project brings: a Failure can then say what to install.
 _OURS: Final = {
-    "cache": {"memory": "qicore-cache"},
-    "http": {"httpx": "qicore-httpx", "stdlib": "qicore-http"},
+    "cache": {"memory": "qicore-cache", "redis": "qicore-redis", "rediss": "qicore-redis"},
+    "http": {"aiohttp": "qicore-aiohttp", "httpx": "qicore-httpx", "stdlib": "qicore-http"},
     "llm": {"echo": "qicore-llm"},
     "sql": {"sqlite": "qicore-sqlite"},
 }

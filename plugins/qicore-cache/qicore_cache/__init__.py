@@ -7,11 +7,13 @@ from .client import Cache
 from .codec import Codec, JsonCodec, SignedPickleCodec
 from .door import CACHE, open_cache
 from .freshness import Freshness
+from .settings import CacheSettings
 from .stats import CacheStats
 from .store import (
     MISSING,
     CacheStore,
     CountingStore,
+    DefaultTtlStore,
     Entry,
     ExpiringStore,
     LockingStore,
@@ -27,10 +29,12 @@ __all__ = [
     "CACHE",
     "MISSING",
     "Cache",
+    "CacheSettings",
     "CacheStats",
     "CacheStore",
     "Codec",
     "CountingStore",
+    "DefaultTtlStore",
     "Entry",
     "ExpiringStore",
     "Freshness",

@@ -1,6 +1,6 @@
 """The cache that users hold: everything that is the same for every store.
 
-Two roads lead to a store. A store in this process that keeps objects (`memory:`) is asked directly:
+Two ways lead to a store. A store in this process that keeps objects (`memory:`) is asked directly:
 no codec, no policy, no waiting. Every other store is sent bytes, through the codec and the policy.
 Both give the same answers.
 """
@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from operator import index
 from typing import TYPE_CHECKING, Any, Generic, final, overload
 
-from qicore_core import Deadline, Failure, Policy, QiError, Result, Success, failure, success
+from qicore_core import Failure, Policy, QiError, Result, Success, failure, success
+from qicore_core.kinds import Parts
 
+from .access import Access
 from .computation import Wanted
 from .freshness import Freshness
 from .kept import Kept
-from .refusals import unsupported
-from .road import Road
-from .settings import ttl_error
+from .optional import expire, increment, ttl_of
+from .settings import CacheSettings, ttl_error
 from .stats import CacheStats
-from .store import MISSING, CountingStore, ExpiringStore, Missing
+from .store import MISSING, CacheStore, Missing
 from .tags import listed_tags
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ __all__ = ["Cache"]
 class Cache(Generic[V]):
     """A cache of values under text keys, the same whatever keeps them. Made by `open_cache`.
 
+    `Cache(store, settings, parts)` puts one on a store that you made yourself.
+
     A hit equals the miss that filled it, in value and type; a stored None is told from a miss by
     `get(key, MISSING)`. Every operation takes `timeout=`, the total in seconds, and `policy=` in
     place of the cache's own; both are for stores outside this process.
@@ -53,18 +55,34 @@ class Cache(Generic[V]):
         a miss.
     """
 
-    __slots__ = ("_here", "_road", "_space", "_stats")
+    __slots__ = ("_here", "_access", "_space", "_stats")
 
-    def __init__(self, road: Road, /) -> None:
-        self._road = road
-        self._space = road.space
-        self._stats = road.stats
+    def __init__(
+        self,
+        store: CacheStore,
+        settings: CacheSettings | None = None,
+        parts: Parts | None = None,
+        /,
+    ) -> None:
+        self._use(Access(store, settings or CacheSettings(), parts or Parts()))
+
+    @classmethod
+    def _on(cls, access: Access) -> Cache[Any]:
+        """Give a cache on a store that one is open on already."""
+        cache: Cache[Any] = object.__new__(cls)
+        cache._use(access)
+        return cache
+
+    def _use(self, access: Access) -> None:
+        self._access = access
+        self._space = access.space
+        self._stats = access.stats
         # What answers in this process: the store, or what stands before it.
-        self._here = road.space or (road.near and road.near.space)
+        self._here = access.space or (access.near and access.near.space)
 
     def of(self, kind: type[W], /) -> Cache[W]:
         """Give the same cache for values of one type, dataclasses included."""
-        return Cache(self._road.of(kind))
+        return Cache._on(self._access.of(kind))
 
     @overload
     async def get(
@@ -88,23 +106,25 @@ class Cache(Generic[V]):
             try:
                 value = self._here.get(key)
             except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
-                return failure(self._road.unread(key, exception))
+                return failure(self._access.unread(key, exception))
             if value is MISSING:
-                if self._space is not None:
+                if self._space is not None and type(key) is str:
                     self._stats.misses += 1
-                    error = self._road.refused(key)
-                    return failure(error) if error else success(default)
+                    named = self._access.named(key)
+                    return failure(named) if isinstance(named, QiError) else success(default)
             elif value.__class__ is not Kept:
                 self._stats.hits += 1
                 return success(value)
-        found = await self._road.fetch([key], timeout, policy)
-        return found if isinstance(found, Failure) else found.value.get(key, success(default))
+        found = await self._access.fetch([key], timeout, policy)
+        if isinstance(found, Failure):
+            return found
+        return next(iter(found.value.values()), success(default))
 
     async def get_many(
         self, keys: Iterable[str], /, *, timeout: float | None = None, policy: Policy | None = None
     ) -> Result[dict[str, V]]:
         """Give the values of those keys that are there, in one step where the store can."""
-        found = await self._road.fetch(keys, timeout, policy)
+        found = await self._access.fetch(keys, timeout, policy)
         if isinstance(found, Failure):
             return found
         return success(
@@ -133,10 +153,11 @@ class Cache(Generic[V]):
             policy: how to call the store, this once.
         """
         if self._space is not None and not tags:
-            return self._road.put(key, value, ttl)
-        if error := self._road.refused(key):
-            return failure(error)
-        return await self._road.keep({key: value}, ttl, timeout, policy, tags)
+            return self._access.put(key, value, ttl)
+        named = self._access.named(key)
+        if isinstance(named, QiError):
+            return failure(named)
+        return await self._access.keep({named: value}, ttl, timeout, policy, tags)
 
     async def set_many(
         self,
@@ -149,7 +170,7 @@ class Cache(Generic[V]):
         policy: Policy | None = None,
     ) -> Result[None]:
         """Keep several values; where one of them is refused, none is kept."""
-        return await self._road.keep(values, ttl, timeout, policy, tags)
+        return await self._access.keep(values, ttl, timeout, policy, tags)
 
     async def remove(
         self, key: str, /, *, timeout: float | None = None, policy: Policy | None = None
@@ -161,10 +182,10 @@ class Cache(Generic[V]):
         self, keys: Iterable[str], /, *, timeout: float | None = None, policy: Policy | None = None
     ) -> Result[int]:
         """Forget several keys; give how many were there."""
-        gone = self._road.listed(keys)
+        gone = self._access.listed(keys)
         if isinstance(gone, Failure):
             return gone
-        return await self._road.remove(gone.value, timeout, policy)
+        return await self._access.remove(gone.value, timeout, policy)
 
     async def remove_tag(
         self, tag: str, /, *, timeout: float | None = None, policy: Policy | None = None
@@ -174,19 +195,20 @@ class Cache(Generic[V]):
         They are misses from now on; `size` counts them until they end by their ttl. What is being
         computed with the tag meanwhile is not kept.
         """
-        return await self._road.remove_tag(tag, timeout, policy)
+        return await self._access.remove_tag(tag, timeout, policy)
 
     async def clear(
         self, *, timeout: float | None = None, policy: Policy | None = None
     ) -> Result[None]:
         """Forget everything in this namespace, and nothing else."""
-        return await self._road.clear(timeout, policy)
+        return await self._access.clear(timeout, policy)
 
     async def size(
         self, *, timeout: float | None = None, policy: Policy | None = None
     ) -> Result[int]:
         """Count the entries of this cache's namespace."""
-        return await self._road.call("size", timeout, policy, self._road.store.count, self._road.ns)
+        access = self._access
+        return await access.call("size", timeout, policy, access.store.count, access.ns)
 
     async def expire(
         self,
@@ -202,15 +224,7 @@ class Cache(Generic[V]):
         Errors:
             CACHE_UNSUPPORTED: the store cannot.
         """
-        error = self._road.refused(key) or ttl_error(ttl)
-        if error:
-            return failure(error)
-        store = self._road.store
-        if not isinstance(store, ExpiringStore):
-            return failure(unsupported("expire"))
-        return await self._road.change(
-            "expire", [key], timeout, policy, store.expire, self._road.ns, key, ttl
-        )
+        return await expire(self._access, key, ttl, timeout, policy)
 
     async def ttl_of(
         self, key: str, /, *, timeout: float | None = None, policy: Policy | None = None
@@ -220,12 +234,7 @@ class Cache(Generic[V]):
         Errors:
             CACHE_UNSUPPORTED: the store cannot.
         """
-        if error := self._road.refused(key):
-            return failure(error)
-        store = self._road.store
-        if not isinstance(store, ExpiringStore):
-            return failure(unsupported("ttl_of"))
-        return await self._road.call("ttl_of", timeout, policy, store.ttl_of, self._road.ns, key)
+        return await ttl_of(self._access, key, timeout, policy)
 
     async def increment(
         self,
@@ -249,21 +258,10 @@ class Cache(Generic[V]):
             policy: how to call the store, this once.
 
         Errors:
-            CACHE_NOT_A_NUMBER: what is there is no int.
+            CACHE_NOT_A_NUMBER: what is there is no int, or it or the sum is beyond 64 bits.
             CACHE_UNSUPPORTED: the store cannot count, or the codec does not write ints as digits.
         """
-        by, seconds = index(by), self._road.seconds(ttl)  # a `by` that is no int is a bug
-        if error := self._road.refused(key):
-            return failure(error)
-        if isinstance(seconds, QiError):
-            return failure(seconds)
-        if self._space is not None:
-            return self._space.increment(key, by, seconds)
-        road, store = self._road, self._road.store
-        if not isinstance(store, CountingStore) or not road.packing.can_count():
-            return failure(unsupported("increment"))
-        args = (timeout, policy, store.increment, road.ns, key, by, seconds)
-        return await road.change("increment", [key], *args, repeatable=False)
+        return await increment(self._access, key, by, ttl, timeout, policy)
 
     async def get_or_set(
         self,
@@ -287,7 +285,8 @@ class Cache(Generic[V]):
             factory: computes it; `def` or `async def`, of a value or a Result. What it raises is
                 raised here.
             ttl: seconds to keep the value.
-            failure_ttl: seconds to keep a Failure of the factory; None keeps none.
+            failure_ttl: seconds to keep a Failure of the factory; None keeps none. One that is
+                worth a retry is not kept where a deadline held: more time might have mended it.
             freshness: whether it is renewed before it ends, or given for a while after that.
             tags: names by which `remove_tag` forgets it together with others.
             timeout: seconds for the whole, the factory included.
@@ -297,13 +296,15 @@ class Cache(Generic[V]):
             CACHE_REENTRANT: the factory asks for the key it computes.
             DEADLINE_EXCEEDED: it was not there in time; whoever else waits for it goes on.
         """
-        for error in (self._road.refused(key), ttl_error(ttl), ttl_error(failure_ttl)):
-            if error:
-                return failure(error)
+        named = self._access.named(key)
+        if isinstance(named, QiError):
+            return failure(named)
+        if error := ttl_error(ttl) or ttl_error(failure_ttl):
+            return failure(error)
         if self._here is not None:
             value: Any = MISSING
             try:
-                value = self._here.get(key)
+                value = self._here.get(named)
             except Exception:  # noqa: BLE001, S110  # foreign code: the value's; it is made anew
                 pass
             if value is not MISSING and value.__class__ is not Kept:
@@ -312,16 +313,8 @@ class Cache(Generic[V]):
         wanted = listed_tags(tags) if tags else success(list[str]())
         if isinstance(wanted, Failure):
             return wanted
-        road, computations = self._road, self._road.computations
-        want = Wanted(key, factory, ttl, failure_ttl, freshness, wanted.value, timeout, policy)
-
-        async def give() -> Result[V]:
-            return await computations.give(road, want)
-
-        if timeout is None and Deadline.current() is None:
-            return await give()
-        given = await road.deadline.run(give, operation="get_or_set", timeout=timeout)
-        return computations.rescued(want, given)
+        want = Wanted(named, factory, ttl, failure_ttl, freshness, wanted.value, timeout, policy)
+        return await self._access.computations.give(self._access, want)
 
     @property
     def stats(self) -> CacheStats:
@@ -330,11 +323,11 @@ class Cache(Generic[V]):
 
     async def health(self) -> Result[None]:
         """Ask the store for anything at all."""
-        answer = await self._road.call(
-            "health", None, None, self._road.store.read, self._road.ns, ["health"]
+        answer = await self._access.call(
+            "health", None, None, self._access.store.read, self._access.ns, ["health"]
         )
         return answer.map(lambda _: None)
 
     async def close(self) -> None:
         """Close the store; every operation after that is a CACHE_NOT_CONNECTED."""
-        await self._road.close()
+        await self._access.close()

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, final
 
-from qicore_core import Failure, Policy, QiError, Result, Success, failure, success
+from qicore_core import Deadline, Failure, Policy, QiError, Result, Success, failure, success
 from qicore_core.events import CallEvent
 
 from .errors import CODEC_ERROR
 from .flight import Flights
 from .freshness import Freshness
 from .isolate import copied
-from .kept import Kept
+from .kept import Kept, twin
 from .lease import leased
 from .refresh import Refreshes
 from .refusals import codec_error
@@ -27,7 +27,7 @@ from .settings import MAX_TTL
 from .store import MISSING
 
 if TYPE_CHECKING:
-    from .road import Road
+    from .access import Access
 
 __all__ = ["Computations", "Wanted"]
 
@@ -66,22 +66,13 @@ class Computations:
         self._looks = Flights()
         self._refreshes = Refreshes()
 
-    async def give(self, road: Road, want: Wanted, /) -> Result[Any]:
-        """Give what is under a key, or compute and keep it; one at a time for each key."""
-        if road.space is not None:
-            return await self._looked(road, want)
-        # Who takes no stale value shares no look with those who do.
-        shared = want.key if want.freshness is None else f"\n{want.key}"
-        return await self._looks.run(
-            shared, lambda: self._looked(road, want), _sharing(road, want.key)
-        )
-
-    def rescued(self, want: Wanted, outcome: Result[Any], /) -> Result[Any]:
-        """Give what is stale in place of trouble, where that is allowed."""
-        if isinstance(outcome, Failure) and want.stale and _is_trouble(outcome.error):
-            self.tell("given stale", outcome.error)
-            return want.stale.result()
-        return outcome
+    async def give(self, access: Access, want: Wanted, /) -> Result[Any]:
+        """Give what is under a key, or compute and keep it, in the time that there is."""
+        if want.timeout is None and Deadline.current() is None:
+            return await self._shared(access, want)
+        run, timeout = access.deadline.run, want.timeout
+        given = await run(self._shared, access, want, operation="get_or_set", timeout=timeout)
+        return self._rescued(want, given)
 
     def tell(self, what: str, error: QiError, operation: str = "get_or_set") -> None:
         """Tell those who listen that something went another way than usual."""
@@ -91,8 +82,18 @@ class Computations:
         """End what renews values in the background."""
         await self._refreshes.close()
 
-    async def _looked(self, road: Road, want: Wanted) -> Result[Any]:
-        looked = await road.look([want.key], None, want.policy)
+    async def _shared(self, access: Access, want: Wanted) -> Result[Any]:
+        """Look at the store, one caller at a time for each key."""
+        if access.space is not None:
+            return await self._looked(access, want)
+        # Who takes no stale value shares no look with those who do.
+        shared = want.key if want.freshness is None else f"\n{want.key}"
+        return await self._looks.run(
+            shared, lambda: self._looked(access, want), _sharing(access, want.key)
+        )
+
+    async def _looked(self, access: Access, want: Wanted) -> Result[Any]:
+        looked = await access.look([want.key], None, want.policy)
         down, held = None, MISSING
         if isinstance(looked, Success):
             held = looked.value.get(want.key, MISSING)
@@ -100,114 +101,123 @@ class Computations:
             down = looked.error
             if down.category.retry == "never":
                 return looked  # what was asked is wrong: computing would hide that
-        given = self._given(road, want, held)
+        given = self._given(access, want, held)
         if given is not None:
-            road.stats.hits += 1
+            access.stats.hits += 1
             return given
         if down is None:
-            road.stats.misses += 1
-        return self.rescued(want, await self._fly(road, want, down))
+            access.stats.misses += 1
+        return self._rescued(want, await self._fly(access, want, down))
 
-    def _given(self, road: Road, want: Wanted, held: Any) -> Result[Any] | None:
+    def _rescued(self, want: Wanted, outcome: Result[Any]) -> Result[Any]:
+        """Give what is stale in place of trouble, where that is allowed."""
+        if isinstance(outcome, Failure) and want.stale and _is_trouble(outcome.error):
+            self.tell("given stale", outcome.error)
+            return want.stale.result()
+        return outcome
+
+    def _given(self, access: Access, want: Wanted, held: Any) -> Result[Any] | None:
         """Give what was found if it may be; have it renewed if it should be."""
         if held.__class__ is not Kept:
             return None if held is MISSING else success(held)
         if held.fresh_until is None:
             return held.result()
-        left, freshness = held.fresh_until - road.now(), want.freshness
+        left, freshness = held.fresh_until - access.now(), want.freshness
         if freshness is None:
             return held.result() if left > 0.0 else None
         if left <= -freshness.stale_while:
             want.stale = held if left > -freshness.stale_if_error else None
             return None
-        if left <= 0.0 or freshness.is_early(left, held.cost, road.random()):
+        if left <= 0.0 or freshness.is_early(left, held.cost, access.random()):
             renewal = replace(want, renews=held.fresh_until)
-            self._refreshes.start(want.key, lambda: self._renew(road, renewal))
+            self._refreshes.start(want.key, lambda: self._renew(access, renewal))
         return held.result()
 
-    async def _fly(self, road: Road, want: Wanted, down: QiError | None) -> Result[Any]:
+    async def _fly(self, access: Access, want: Wanted, down: QiError | None) -> Result[Any]:
         """Compute, or wait for whoever does."""
 
         async def fly() -> Result[Any]:
-            if road.space is not None and want.renews is None:
-                found = await self._found(road, want)  # someone may have kept it meanwhile
+            if access.space is not None and want.renews is None:
+                found = await self._found(access, want)  # someone may have kept it meanwhile
                 if found is not None:
                     return found
             if down is not None:
-                outcome = await self._outcome(road, want)
+                outcome = await self._outcome(access, want)
                 self.tell("computed while the store is down", down)
-                if road.near is not None and isinstance(outcome, Success):
-                    road.near.put(want.key, outcome.value, None)
+                if access.near is not None and isinstance(outcome, Success):
+                    access.near.put(want.key, outcome.value, None)
                 return outcome
-            if road.locks is None:
-                return await self._computed(road, want)
+            if access.locks is None:
+                return await self._computed(access, want)
             return await leased(
-                road,
-                road.locks,
+                access,
+                access.locks,
                 want,
-                lambda: self._found(road, want),
-                lambda: self._computed(road, want),
+                lambda: self._found(access, want),
+                lambda: self._computed(access, want),
             )
 
-        return await self._flights.run(want.key, fly, _sharing(road, want.key))
+        return await self._flights.run(want.key, fly, _sharing(access, want.key))
 
-    async def _found(self, road: Road, want: Wanted) -> Result[Any] | None:
+    async def _found(self, access: Access, want: Wanted) -> Result[Any] | None:
         """Give what someone else has kept in the meantime."""
-        looked = await road.look([want.key], None, want.policy)
+        looked = await access.look([want.key], None, want.policy)
         held: Any = looked.value.get(want.key, MISSING) if isinstance(looked, Success) else MISSING
         if held.__class__ is not Kept:
             return None if held is MISSING else success(held)
         is_new = want.renews is None or held.fresh_until != want.renews
-        return held.result() if is_new and held.is_fresh(road.now()) else None
+        return held.result() if is_new and held.is_fresh(access.now()) else None
 
-    async def _computed(self, road: Road, want: Wanted) -> Result[Any]:
+    async def _computed(self, access: Access, want: Wanted) -> Result[Any]:
         """Compute and keep. The tags' words are asked for first, so that a removal counts."""
         words: tuple[tuple[str, str], ...] = ()
         if want.tags:
-            minted = await road.tags.mint(want.tags, None, want.policy)
+            minted = await access.tags.mint(want.tags, None, want.policy)
             if isinstance(minted, Failure):
-                outcome = await self._outcome(road, want)
+                outcome = await self._outcome(access, want)
                 self.tell("computed and not kept", minted.error)
                 return outcome
             words = minted.value
-        started = road.clock.monotonic()
-        outcome = await self._outcome(road, want)
-        cost = road.clock.monotonic() - started
+        started = access.clock.monotonic()
+        outcome = await self._outcome(access, want)
+        cost = access.clock.monotonic() - started
         held: Any = outcome
         if isinstance(outcome, Failure):
             if want.failure_ttl is None or (want.stale and _is_trouble(outcome.error)):
                 return outcome
-            held, seconds = Kept(outcome, words), road.seconds(want.failure_ttl)
+            if outcome.error.retryable and Deadline.current() is not None:
+                return outcome  # with more time it might have been a value
+            held, seconds = Kept(twin(outcome), words), access.seconds(want.failure_ttl)
         else:
-            held, seconds, until = outcome.value, road.seconds(want.ttl), None
+            held, seconds, until = outcome.value, access.seconds(want.ttl), None
             if want.freshness and isinstance(seconds, float | int):
-                until = road.now() + seconds
+                until = access.now() + seconds
                 seconds = min(seconds + want.freshness.extra, MAX_TTL)
             if words or until is not None:
                 held = Kept(held, words, until, cost)
         if isinstance(seconds, QiError):
             return failure(seconds)
-        kept = await road.write({want.key: (held, seconds)}, None, want.policy)
+        kept = await access.write({want.key: (held, seconds)}, None, want.policy)
         if isinstance(kept, Failure):
             if kept.error.code == CODEC_ERROR:
                 return kept
             self.tell("computed and not kept", kept.error)
         return outcome
 
-    async def _renew(self, road: Road, want: Wanted) -> None:
+    async def _renew(self, access: Access, want: Wanted) -> None:
         """Compute what is stale, or soon will be; forget it where there is no more such value."""
 
         async def fly() -> Result[Any]:
-            return await self._fly(road, want, None)
+            return await self._fly(access, want, None)
 
-        outcome = await road.deadline.run(fly, operation="renew", timeout=want.timeout)
+        outcome = await access.deadline.run(fly, operation="renew", timeout=want.timeout)
         if isinstance(outcome, Failure):
             self.tell("not renewed", outcome.error)
             if want.failure_ttl is None and not _is_trouble(outcome.error):
-                await road.remove([want.key], want.timeout, want.policy)
+                await access.remove([want.key], want.timeout, want.policy)
 
-    async def _outcome(self, road: Road, want: Wanted) -> Result[Any]:
-        road.stats.computed += 1
+    async def _outcome(self, access: Access, want: Wanted) -> Result[Any]:
+        access.stats.computed += 1
         made = want.factory()
         if isawaitable(made):
             made = await made
@@ -219,11 +229,13 @@ def _is_trouble(error: QiError) -> bool:
     return error.retryable or error.category.http_status >= 500
 
 
-def _sharing(road: Road, key: str) -> Callable[[Result[Any]], Result[Any]]:
-    """Make what gives each caller a copy of its own."""
+def _sharing(access: Access, key: str) -> Callable[[Result[Any]], Result[Any]]:
+    """Make what gives each caller a copy of its own, of an error too."""
 
     def share(outcome: Result[Any]) -> Result[Any]:
-        if not road.settings.copy or isinstance(outcome, Failure):
+        if isinstance(outcome, Failure):
+            return twin(outcome)
+        if not access.settings.copy:
             return outcome
         try:
             return success(copied(outcome.value))

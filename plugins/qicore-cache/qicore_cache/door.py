@@ -12,7 +12,6 @@ from qicore_core.plugins import choose, open_port
 
 from .client import Cache
 from .codec import Codec
-from .road import Road
 from .settings import CacheSettings, read_settings
 from .store import CacheStore
 
@@ -39,7 +38,8 @@ def open_cache(
         url: which store, by scheme: "memory:", "redis://localhost/0". None is the only driver
             installed.
         namespace: keeps its keys apart from others' in the same store.
-        default_ttl: seconds that an entry is kept where `set` names none; None is without end.
+        default_ttl: seconds that an entry is kept where `set` names none; None is the store's own,
+            and without end where it has none.
         ttl_jitter: shortens each ttl by up to this share, so that entries do not end all at once.
         copy: in memory, copy what can change on the way in and out; False shares the objects.
         codec: how values become bytes; None is JSON, and in memory no codec at all.
@@ -86,7 +86,7 @@ def _opening(
             return scheme
         where = f"{scheme.value}:" if url is None else url
         store = await open_port(CACHE, scheme.value, where, rest, parts)
-        return store.map(lambda opened: Cache(Road(opened, own.value, parts)))
+        return store.map(lambda opened: Cache(opened, own.value, parts))
 
     return Opening(start)
 

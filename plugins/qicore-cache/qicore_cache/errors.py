@@ -72,7 +72,7 @@ SETTINGS_INVALID: Final = "CACHE_SETTINGS_INVALID"
 Each names the setting and what it may be, or the nearest name."""
 
 NOT_A_NUMBER: Final = "CACHE_NOT_A_NUMBER"
-"""CONFLICT: `increment` on an entry that is no whole number.
+"""CONFLICT: `increment` on an entry that is no whole number, or beyond 64 bits.
 
 Use another key, or remove this one first."""
 

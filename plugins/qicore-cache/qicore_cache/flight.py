@@ -1,8 +1,10 @@
 """One computation for any number of callers: the first computes, the others wait for it.
 
 Callers may be tasks of one loop or of several, in several threads. Whoever computes and is
-cancelled hands over: one of those who wait computes in its place. Whoever would wait for a
-computation that waits for itself gets a Failure instead: its own key, or two keys crosswise.
+cancelled hands over: one of those who wait computes in its place. So it is where the computation
+fails with what another attempt might mend, and one who waits has more time than there was for it.
+Whoever would wait for a computation that waits for itself gets a Failure instead: its own key, or
+two keys crosswise.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final, final
 
-from qicore_core import QiError, Result, failure
+from qicore_core import Deadline, Failure, QiError, Result, failure
 
 from .errors import REENTRANT
 
@@ -27,17 +29,19 @@ class _Flight:
 
     Attributes:
         landed: what came of it: a Result, the bug that it raised, or None where it was given up.
+        had: the seconds that there were for it; None is without end.
         loop: where it runs; one that is closed will never land it.
         followers: how many wait for it.
         waits_for: the flights whose landing it waits for.
     """
 
-    __slots__ = ("followers", "landed", "loop", "waits_for")
+    __slots__ = ("followers", "had", "landed", "loop", "waits_for")
 
     def __init__(self) -> None:
         self.landed: Future[Result[Any] | Exception | None] = Future()
         self.landed.set_running_or_notify_cancel()  # no follower's cancellation ends it
         self.loop: AbstractEventLoop = get_running_loop()
+        self.had = Deadline.within()
         self.followers = 0
         self.waits_for: set[_Flight] = set()
 
@@ -75,7 +79,7 @@ class Flights:
         Errors:
             CACHE_REENTRANT: this very computation would wait for itself.
         """
-        mine = _computing.get()
+        mine, may_compute_anew = _computing.get(), True
         while True:
             flight, is_mine = self._board(key, mine)
             if flight is None:
@@ -89,8 +93,12 @@ class Flights:
                     one.waits_for.discard(flight)
             if isinstance(landed, Exception):
                 raise landed
-            if landed is not None:
-                return share(landed)
+            if landed is None:
+                continue
+            if may_compute_anew and _was_hurried(landed, flight.had):
+                may_compute_anew = False  # once: callers with more and more time each would add up
+                continue
+            return share(landed)
 
     def _board(self, key: str, mine: tuple[_Flight, ...]) -> tuple[_Flight | None, bool]:
         """Give the flight to wait for, or a new one and True; None where waiting would not end."""
@@ -144,6 +152,14 @@ def detached() -> None:
 def _settle(flight: _Flight, landed: Result[Any] | Exception | None) -> None:
     if not flight.landed.done():
         flight.landed.set_result(landed)
+
+
+def _was_hurried(landed: Result[Any], had: float | None) -> bool:
+    """Tell whether this caller, who has more time, may come to something else."""
+    if had is None or not isinstance(landed, Failure) or not landed.error.retryable:
+        return False
+    left = Deadline.within()
+    return left is None or left > had
 
 
 def _leads_to(flight: _Flight, mine: tuple[_Flight, ...]) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
-from qicore_core import Failure, Result, success
+from qicore_core import Failure, Result, failure, success
 
 from .isolate import copied
 from .store import MISSING
 
-__all__ = ["Kept", "check"]
+__all__ = ["Kept", "check", "twin"]
 
 
 @final
@@ -21,7 +21,7 @@ class Kept:
     Attributes:
         value: the value; or the Failure, where that is what is kept.
         words: the version that each of its tags had, by tag.
-        fresh_until: when it is no more fresh, on the road's clock; None is as long as it is there.
+        fresh_until: when it is no more fresh, on the cache's clock; None is as long as it is there.
         cost: the seconds that it took to compute.
     """
 
@@ -44,8 +44,13 @@ class Kept:
         return self.fresh_until is None or now < self.fresh_until
 
     def result(self) -> Result[Any]:
-        """Give the value as a Result, or the Failure that is kept."""
-        return self.value if isinstance(self.value, Failure) else success(self.value)
+        """Give the value as a Result, or a twin of the Failure that is kept."""
+        return twin(self.value) if isinstance(self.value, Failure) else success(self.value)
+
+
+def twin(given: Failure, /) -> Failure:
+    """Give the same Failure with an error of its own: raising one leaves traces in it."""
+    return failure(given.error.with_context())
 
 
 def check(value: Any, copy: bool, /) -> None:

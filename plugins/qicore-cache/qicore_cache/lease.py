@@ -17,8 +17,8 @@ from qicore_core import Deadline, Failure, Result
 from .store import LockingStore
 
 if TYPE_CHECKING:
+    from .access import Access
     from .computation import Wanted
-    from .road import Road
 
 __all__ = ["leased"]
 
@@ -28,7 +28,7 @@ _UNLOCKING: Final = 1.0  # seconds: then the lock's own ttl ends it
 
 
 async def leased(
-    road: Road,
+    access: Access,
     store: LockingStore,
     want: Wanted,
     look: Callable[[], Awaitable[Result[Any] | None]],
@@ -38,20 +38,20 @@ async def leased(
     """Compute with the lock of the key, or give what its holder has computed.
 
     Args:
-        road: the road to the store.
+        access: the way to the store.
         store: the same store, that has locks.
         want: what is asked for.
         look: gives what someone has kept in the meantime, or None.
         compute: computes and keeps.
     """
-    key, token, ttl = want.key, token_hex(8), road.settings.lock_ttl or 1.0
-    give_up = road.clock.monotonic() + ttl
+    key, token, ttl = want.key, token_hex(8), access.settings.lock_ttl or 1.0
+    give_up = access.clock.monotonic() + ttl
     pause, is_ours = _FIRST_PAUSE, True
     try:
         while True:
             is_ours = True  # as far as anybody knows, should the answer never arrive
-            got = await road.call(
-                "lock", None, want.policy, store.lock, road.ns, key, token, ttl, repeatable=False
+            got = await access.call(
+                "lock", None, want.policy, store.lock, access.ns, key, token, ttl, repeatable=False
             )
             if isinstance(got, Failure):
                 return await compute()
@@ -59,23 +59,23 @@ async def leased(
             if is_ours:
                 found = await look()  # its last holder may have kept it after our look
                 return found if found is not None else await compute()
-            left = give_up - road.clock.monotonic()
+            left = give_up - access.clock.monotonic()
             if left <= 0.0:
                 return await compute()
-            await road.clock.sleep(min(pause * (0.5 + road.random()), left))
+            await access.clock.sleep(min(pause * (0.5 + access.random()), left))
             pause = min(2.0 * pause, _LAST_PAUSE)
             if (found := await look()) is not None:
                 return found
     finally:
         if is_ours:
-            await _unlock(road, store, key, token)
+            await _unlock(access, store, key, token)
 
 
-async def _unlock(road: Road, store: LockingStore, key: str, token: str) -> None:
+async def _unlock(access: Access, store: LockingStore, key: str, token: str) -> None:
     """Give the lock back, also for one who is cancelled or out of time: the others wait for it."""
     try:
         with Deadline.lifted():
-            async with road.clock.timeout(_UNLOCKING):
-                await road.call("unlock", None, None, store.unlock, road.ns, key, token)
+            async with access.clock.timeout(_UNLOCKING):
+                await access.call("unlock", None, None, store.unlock, access.ns, key, token)
     except TimeoutError:
         pass

@@ -21,16 +21,18 @@ from sys import getsizeof
 from threading import Lock
 from typing import Any, Final, final
 
-from qicore_core import QiError, Result, failure, success
+from qicore_core import Result, failure, success
 
-from .errors import NOT_A_NUMBER
 from .isolate import CONSTANT, copied, weigh
+from .refusals import not_a_number
+from .settings import COUNTS
 from .store import MISSING, Entry, Missing
 
 __all__ = ["MemoryStore"]
 
 _FOREVER: Final = float("inf")
 _ENTRY_BYTES: Final = 200  # besides its value: the node, its place in the dict, the key's head
+_DIGITS: Final = 19  # of 64 bits; Python refuses to read some thousands
 _SWEEP_ENTRIES: Final = 1_000  # at a time: some ten microseconds
 _SWEEP_SECONDS: Final = 0.1
 
@@ -158,18 +160,24 @@ class MemoryStore:
         now = self.now()
         with self._lock:
             node = nodes.get(key)
-            if node is not None and node.ends > now:
-                number = _number(node.value, coded)
-                if number is None:
-                    return failure(_not_a_number(key))
-                node.value = b"%d" % (number + by) if coded else number + by
-                node.visited = True
-                return success(number + by)
-            if node is not None:
+            if node is not None and node.ends <= now:
                 self._remove(node)
-            ends = _FOREVER if ttl is None else now + ttl
-            self._add(_Node(nodes, key, b"%d" % by if coded else by, ends, _ENTRY_BYTES))
-            return success(by)
+                node = None
+            number = 0 if node is None else _number(node.value, coded)
+            if number is None or number not in COUNTS or number + by not in COUNTS:
+                return failure(not_a_number(key))
+            total = number + by
+            value = b"%d" % total if coded else total
+            size = _ENTRY_BYTES + getsizeof(value)
+            if node is None:
+                ends = _FOREVER if ttl is None else now + ttl
+                self._add(_Node(nodes, key, value, ends, size))
+                return success(total)
+            self._bytes += size - node.size
+            node.value, node.size, node.visited = value, size, True
+            while self._bytes > self._max_bytes:
+                self._evict()
+            return success(total)
 
     def drop(self, nodes: dict[str, _Node], keys: Iterable[str] | None, /) -> int:
         """Forget keys, or all; give how many had not expired."""
@@ -293,14 +301,5 @@ class MemoryStore:
 def _number(value: Any, coded: bool) -> int | None:
     if coded:
         digits = value.removeprefix(b"-") if isinstance(value, bytes) else b""
-        return int(value) if digits.isdigit() else None
+        return int(value) if digits.isdigit() and len(digits) <= _DIGITS else None
     return value if type(value) is int else None
-
-
-def _not_a_number(key: str) -> QiError:
-    return QiError.conflict(
-        NOT_A_NUMBER,
-        f"the entry {key!r} is no whole number, so it cannot be incremented",
-        hint="increment counts ints: use another key, or remove this one first",
-        source="cache",
-    )

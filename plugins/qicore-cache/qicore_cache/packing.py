@@ -88,4 +88,4 @@ def _read_header(said: Any) -> Kept:
         ):
             return Kept(None, tuple(words.items()), fresh_until, cost)
         case _:
-            raise ValueError("its header is none")
+            raise ValueError("its header is no header")

@@ -43,7 +43,7 @@ def open_store(url: str, settings: Mapping[str, object], parts: Parts, /) -> Ope
     """Open a store of its own; nothing is shared between two of them.
 
     Errors:
-        CACHE_SETTINGS_INVALID: a setting is none, or none that is possible; or the URL has a path.
+        CACHE_SETTINGS_INVALID: a setting is unknown or out of range, or the URL has a path.
     """
 
     async def start() -> Result[CacheStore]:

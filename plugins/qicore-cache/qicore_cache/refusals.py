@@ -6,9 +6,9 @@ from typing import Final
 
 from qicore_core import QiError
 
-from .errors import CODEC_ERROR, INVALID_KEY, NOT_CONNECTED, UNSUPPORTED
+from .errors import CODEC_ERROR, INVALID_KEY, NOT_A_NUMBER, NOT_CONNECTED, UNSUPPORTED
 
-__all__ = ["closed", "codec_error", "one_key", "unsupported"]
+__all__ = ["closed", "codec_error", "not_a_number", "one_key", "unsupported"]
 
 _READ_HINT: Final = "remove the key, or read it by the type and the codec that wrote it"
 
@@ -33,6 +33,16 @@ def codec_error(key: str, exception: Exception, done: str = "kept") -> QiError:
         cause=exception,
         source="cache",
         key=key,
+    )
+
+
+def not_a_number(key: str) -> QiError:
+    """Say that there is nothing to count on, or that the sum would be too large."""
+    return QiError.conflict(
+        NOT_A_NUMBER,
+        f"what is under {key!r}, or would be, is no whole number of 64 bits",
+        hint="increment counts ints: use another key, or remove this one first",
+        source="cache",
     )
 
 

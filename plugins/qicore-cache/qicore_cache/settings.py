@@ -14,6 +14,7 @@ from .errors import INVALID_KEY, INVALID_TTL, SETTINGS_INVALID
 S = TypeVar("S")
 
 __all__ = [
+    "COUNTS",
     "MAX_KEY",
     "MAX_TTL",
     "CacheSettings",
@@ -23,6 +24,7 @@ __all__ = [
     "ttl_error",
 ]
 
+COUNTS: Final = range(-(2**63), 2**63)  # what every store can count
 MAX_KEY: Final = 1024
 MAX_TTL: Final = 1e10  # seconds: three hundred years, which every store can add to a date
 _MAX_NAMESPACE: Final = 128
@@ -36,7 +38,8 @@ class CacheSettings:
     Attributes:
         namespace: keeps its keys apart from those of others in the same store; `clear` empties this
             alone.
-        default_ttl: seconds that an entry is kept where `set` names none; None is without end.
+        default_ttl: seconds that an entry is kept where `set` names none; None is the store's own
+            (`DefaultTtlStore`), else without end.
         ttl_jitter: shortens each ttl by up to this share, from 0.0 up to 1.0, so that entries do
             not end all at once.
         copy: in memory, keep what is in the cache apart from what its users hold. False shares the
@@ -93,7 +96,7 @@ def read_settings(schema: type[S], values: Mapping[str, object], said: str, /) -
         said: where: "the settings of memory:".
 
     Errors:
-        CACHE_SETTINGS_INVALID: all that is wrong, with the nearest name for one that is none.
+        CACHE_SETTINGS_INVALID: all that is wrong, with the nearest name for an unknown one.
     """
     read = Configuration(schema).from_object(values, said)
     return read.map_error(

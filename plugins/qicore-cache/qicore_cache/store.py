@@ -16,6 +16,7 @@ __all__ = [
     "MISSING",
     "CacheStore",
     "CountingStore",
+    "DefaultTtlStore",
     "Entry",
     "ExpiringStore",
     "LockingStore",
@@ -93,7 +94,21 @@ class CountingStore(Protocol):
     """A store that can count in place, so that no step is lost between callers."""
 
     async def increment(self, ns: str, key: str, by: int, ttl: float | None, /) -> Result[int]:
-        """Add to the number under a key, 0 where there is none, and give the sum."""
+        """Add to the number under a key, 0 where there is none, and give the sum.
+
+        The number and the sum have 64 bits with a sign: beyond, nothing changes, and it is a
+        CACHE_NOT_A_NUMBER, as it is where there is something else.
+        """
+        ...
+
+
+@runtime_checkable
+class DefaultTtlStore(Protocol):
+    """A store that says how long an entry is kept where nobody else does."""
+
+    @property
+    def default_ttl(self) -> float | None:
+        """The seconds, for where neither the call nor the cache names any; None is for ever."""
         ...
 
 

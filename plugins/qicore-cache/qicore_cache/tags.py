@@ -116,13 +116,15 @@ def listed_tags(tags: Iterable[str], /) -> Result[list[str]]:
     """Give tags as a list, each once, or say what is wrong with one of them."""
     if isinstance(tags, str):
         return failure(_invalid(f"tags are a list of texts, got the text {tags[:40]!r}"))
-    wanted = list(dict.fromkeys(tags))
-    for tag in wanted:
-        if not (isinstance(tag, str) and tag.isprintable() and 0 < len(tag) <= _MAX_TAG):
-            return failure(_invalid(f"got {str(tag)[:40]!r}"))
+    wanted: dict[str, None] = {}
+    for one in tags:
+        tag = str.__str__(one) if isinstance(one, str) else ""  # a subclass may have its own hash
+        if not (tag.isprintable() and 0 < len(tag) <= _MAX_TAG):
+            return failure(_invalid(f"got {str(one)[:40]!r}"))
+        wanted[tag] = None
     if len(wanted) > _MAX_TAGS:
         return failure(_invalid(f"got {len(wanted)} tags"))
-    return success(wanted)
+    return success(list(wanted))
 
 
 def _invalid(got: str) -> QiError:

@@ -52,7 +52,7 @@ def tiered(
         front = await near if isinstance(near, Opening) else success(near)
         if isinstance(front, Failure):
             return front
-        if front.value._road.space is None or front.value._road.near is not None:
+        if front.value._access.space is None or front.value._access.near is not None:
             await front.value.close()
             raise ValueError("near is a cache in this process, without a codec: memory:")
         try:
@@ -69,16 +69,18 @@ def tiered(
 
 
 async def _joined(front: Cache[Any], back: Cache[V], near_ttl: float) -> Cache[V]:
-    space, road = front._road.space, back._road
+    space, access = front._access.space, back._access
     assert space is not None  # noqa: S101  # it was looked at
     near = Near(space, near_ttl, front.close)
-    if isinstance(road.store, TrackingStore):
-        track = road.store.track
+    if isinstance(access.store, TrackingStore):
+        track = access.store.track
         answers = [
-            await road.call("track", None, None, track, road.ns, near.drop),
-            await road.call("track", None, None, track, road.tags.ns, lambda _: near.drop(None)),
+            await access.call("track", None, None, track, access.ns, near.drop),
+            await access.call(
+                "track", None, None, track, access.tags.ns, lambda _: near.drop(None)
+            ),
         ]
         for answer in answers:
             if isinstance(answer, Failure):  # then the ttl alone bounds what is old
-                road.computations.tell("not tracked", answer.error, "track")
-    return Cache(road.behind(near))
+                access.computations.tell("not tracked", answer.error, "track")
+    return Cache._on(access.behind(near))

@@ -472,7 +472,7 @@ async def followed(cache: Cache[Any], followers: int, key: str = "k") -> None:
 
 def followers_of(cache: Cache[Any], key: str) -> int:
     """Count those who wait for a key: for the look at the store, or for the computation."""
-    flights = cache._road.computations
+    flights = cache._access.computations
     open_ = [flights._looks._open, flights._flights._open]
     return sum([one[key].followers for one in open_ if key in one])
 

@@ -7,6 +7,7 @@ import gc
 import traceback
 import weakref
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import pytest
@@ -95,10 +96,10 @@ def test_a_caller_is_handed_over_to_once(codec: Any) -> None:
             for peer, timeout in zip(peers, (1.0, 2.0, 30.0), strict=True):
                 tasks.append(asyncio.create_task(cache.get_or_set("k", peer, timeout=timeout)))
                 await settled()
-            for peer in peers:
+            for peer, task in zip(peers, tasks, strict=True):
                 peer.may_end.set()
-            for task in tasks:
                 assert_failure(await task, code="DOWN")
+                await settled()
             assert [peer.ran for peer in peers] == [1, 1, 0]
 
     asyncio.run(ask())
@@ -110,16 +111,12 @@ def test_a_failure_under_a_deadline_is_kept_only_where_it_is_an_answer(codec: An
         async with opening(codec=codec) as cache:
             for how in ("timeout", "ambient"):
                 for error in (DOWN, GONE):
-                    key = f"{how} {error.code}"
+                    key, failed = f"{how} {error.code}", partial(failure, error)
                     if how == "timeout":
-                        given = await cache.get_or_set(
-                            key, lambda: failure(error), failure_ttl=600.0, timeout=5.0
-                        )
+                        given = await cache.get_or_set(key, failed, failure_ttl=600.0, timeout=5.0)
                     else:
                         with Deadline.after(5.0):
-                            given = await cache.get_or_set(
-                                key, lambda: failure(error), failure_ttl=600.0
-                            )
+                            given = await cache.get_or_set(key, failed, failure_ttl=600.0)
                     assert_failure(given, code=error.code)
                     later = await cache.get_or_set(key, lambda: "made")
                     assert later == (success("made") if error is DOWN else given)

@@ -177,7 +177,7 @@ def _loop() -> Any:
 async def plant(data: bytes, codec: Codec, kind: Any) -> Any:
     """Read bytes that somebody else put into the store."""
     async with open_cache("memory:", codec=codec) as cache:
-        await cache._road.store.write("", {"k": Entry(data)})
+        await cache._access.store.write("", {"k": Entry(data)})
         where: Cache[Any] = cache.of(kind) if kind else cache
         read = await where.get("k")
         assert await where.get_many(["k"]) == (read if not read else success({"k": read.value}))
@@ -276,8 +276,8 @@ def test_a_signed_entry_moved_to_another_key_is_not_read(loop: asyncio.Runner) -
     async def move() -> None:
         async with open_cache("memory:", codec=OURS, namespace="n") as cache:
             await cache.set("guest", {"admin": True})
-            held = (await cache._road.store.read("n", ["guest"])).unwrap()["guest"]
-            await cache._road.store.write("n", {"me": Entry(held)})
+            held = (await cache._access.store.read("n", ["guest"])).unwrap()["guest"]
+            await cache._access.store.write("n", {"me": Entry(held)})
             assert_failure(await cache.get("me"), code="CODEC_ERROR")
             assert_failure(await cache.increment("n"), code="CACHE_UNSUPPORTED")
 

@@ -134,7 +134,7 @@ def test_who_takes_no_stale_value_gets_none_of_anothers_look(
 ) -> None:
     async def ask() -> None:
         await stale(cache, clock, STALE)
-        real = cache._road.store.read
+        real = cache._access.store.read
 
         async def slowly(*args: Any) -> Any:
             await settle()

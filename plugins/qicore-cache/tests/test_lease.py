@@ -27,7 +27,7 @@ DOWN = failure(QiError.unavailable("CACHE_UNAVAILABLE", "the server is down", so
 
 
 class Locks:
-    """A store of bytes with locks; "processes" are caches on it with roads of their own."""
+    """A store of bytes with locks; "processes" are caches on it, each with a way of its own."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock

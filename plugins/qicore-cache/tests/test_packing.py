@@ -95,7 +95,7 @@ HEADERS = [
 def test_a_header_that_is_none_is_a_codec_error(header: bytes) -> None:
     async def ask() -> None:
         async with open_cache("memory:", codec=JsonCodec()) as cache:
-            await cache._road.store.write("", {"k": Entry(b"!@" + header)})
+            await cache._access.store.write("", {"k": Entry(b"!@" + header)})
             assert_failure(await cache.get("k"), code="CODEC_ERROR")
             assert_failure(await cache.get_many(["k"]), code="CODEC_ERROR")
             assert await cache.get_or_set("k", lambda: 2) == success(2)
@@ -110,7 +110,7 @@ def test_a_header_that_is_none_is_a_codec_error(header: bytes) -> None:
 def test_hostile_bytes_are_an_answer(data: bytes, start: bytes) -> None:
     async def ask() -> None:
         async with open_cache("memory:", codec=JsonCodec()) as cache:
-            await cache._road.store.write("", {"k": Entry(start + data)})
+            await cache._access.store.write("", {"k": Entry(start + data)})
             answer = await cache.get("k")
             if isinstance(answer, Failure):
                 assert answer.error.code == "CODEC_ERROR" or start + data[:1] == b"!{"
@@ -129,7 +129,7 @@ def test_what_is_signed_stays_signed_behind_a_header() -> None:
             value = {1, 2}
             await cache.get_or_set("k", lambda: value, ttl=5.0, freshness=fresh, tags=["t"])
             assert await cache.get("k") == success(value)
-            data = (await cache._road.store.read("", ["k"])).unwrap()["k"]
+            data = (await cache._access.store.read("", ["k"])).unwrap()["k"]
             assert data.startswith(b"!@")
             with pytest.raises(ValueError, match="signature is not right"):
                 Packing(other, None, "").unpack("k", data)

@@ -108,7 +108,7 @@ def test_words_are_in_nobodys_way(codec: Any) -> None:
             await cache.set("k", [1], tags=iter(["t"]))
             assert await cache.get("k") == success([1])
             assert await cache.clear() == success(None)
-            assert await cache._road.store.count("n\ntags") == success(0)
+            assert await cache._access.store.count("n\ntags") == success(0)
             assert await cache.size() == success(0)
 
     asyncio.run(ask())

@@ -255,7 +255,7 @@ def test_a_write_that_is_cancelled_leaves_nothing_near() -> None:
         with pytest.raises(asyncio.CancelledError):
             await writing
         assert await cache.get("k") == await table.far().get("k")
-        near = cache._road.near
+        near = cache._access.near
         assert near is not None
         assert near._coming == {}
 
@@ -315,7 +315,7 @@ def test_a_value_that_cannot_be_copied_is_not_near() -> None:
     async def ask() -> None:
         table = Table()
         cache = await table.cache()
-        near = cache._road.near
+        near = cache._access.near
         assert near is not None
         near.put("k", (number for number in [1]), None)
         assert near.space.get("k") is MISSING

@@ -11,6 +11,7 @@ import socket
 from typing import Final
 
 from qicore_core import ErrorCategory, QiError
+from qicore_core.codes import TIMEOUT_ERROR
 
 __all__ = [
     "ADDRESS_BLOCKED",
@@ -50,11 +51,6 @@ NETWORK_ERROR: Final = "NETWORK_ERROR"
 """NETWORK: no connection, one that broke, or an answer that is no HTTP.
 
 `sent` in the context says whether the request may have arrived; see that the host runs."""
-
-TIMEOUT_ERROR: Final = "TIMEOUT_ERROR"
-"""TIMEOUT: the server said nothing for `idle_timeout`, or an attempt took too long.
-
-Try again, or allow it more time."""
 
 HTTP_ERROR: Final = "HTTP_ERROR"
 """VALIDATION or AUTHENTICATION or PERMISSION or NOT_FOUND or CONFLICT or TIMEOUT or RATE_LIMITED or

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, cast, final
 
 from qicore_cache import Cache
-from qicore_cache.road import Road
 from qicore_cache.settings import CacheSettings, key_error, read_settings, ttl_error
 from qicore_core import (
     ErrorMap,
@@ -210,7 +209,7 @@ class Redis:
         store = RedisStore(self._wire, self._errors, False)
         said = {"default_ttl": store.default_ttl, **settings, "namespace": namespace}
         read = read_settings(CacheSettings, said, "cache")
-        return read.map(lambda own: Cache(Road(store, own, self._parts)))
+        return read.map(lambda own: Cache(store, own, self._parts))
 
     async def ask(self, *commands: Command) -> Result[list[Any]]:
         """Send commands of your own in one packet, each a tuple; give their replies, text as bytes.

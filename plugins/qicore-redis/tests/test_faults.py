@@ -490,7 +490,7 @@ def test_clearing_is_seen_by_gets_under_way_together(own: ValkeyServer) -> None:
 def test_a_silent_server_is_asked_for_a_sign_of_life(own: ValkeyServer) -> None:
     async def main() -> None:
         async with opened(own.port, health_check_interval=7) as cache:
-            store: Any = cache._road.store
+            store: Any = cache._access.store
             [road] = store._wire._roads.values()
             [line] = road._lines
             socket = line._transport.get_extra_info("socket")
@@ -510,7 +510,7 @@ def test_who_listens_hears_that_the_connection_went_silent(
             opened(own.port) as other,
         ):
             told: list[Any] = []
-            store: Any = cache._road.store
+            store: Any = cache._access.store
             assert await store.track("shop", told.append) == success(None)
             proxy.blackhole()
 

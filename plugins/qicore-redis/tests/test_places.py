@@ -198,7 +198,7 @@ def test_who_listens_hears_that_the_server_was_away(
     async def main() -> None:
         port, told = own.port, list[Any]()
         async with open_cache(f"redis://127.0.0.1:{port}", health_check_interval=0.05) as cache:
-            store: Any = cache._road.store
+            store: Any = cache._access.store
             assert await store.track("", lambda keys: told.append(keys)) == success(None)
             await cache.set("k", 1)
 

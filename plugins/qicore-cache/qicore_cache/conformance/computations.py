@@ -130,7 +130,7 @@ class ComputationLaws(CacheGround, abstract=True):
         assert await cache.get("k") == success(2)
 
     @law()
-    async def what_was_dear_is_renewed_early(self, cache: Cache[Any]) -> None:
+    async def what_was_expensive_is_renewed_early(self, cache: Cache[Any]) -> None:
         """With `early` a value that is fresh is given, and renewed before it ends."""
         freshness, ran = Freshness(early=1e9), list[int]()
 

@@ -24,7 +24,7 @@ class SharingLaws(CacheGround, abstract=True):
     @law()
     async def a_lock_has_one_holder(self, cache: Cache[Any]) -> None:
         """A lock is had by one token until that gives it back or its ttl has passed."""
-        store, ns = cache._road.store, cache._road.ns
+        store, ns = cache._access.store, cache._access.ns
         if not isinstance(store, LockingStore):
             return
         assert await store.lock(ns, "k", "a", 60.0) == success(1)
@@ -45,7 +45,7 @@ class SharingLaws(CacheGround, abstract=True):
     @law()
     async def two_caches_are_one_computation(self, cache: Cache[Any]) -> None:
         """Where the store has locks, two caches on it that miss at once compute once."""
-        store, ns, ran = cache._road.store, cache._road.ns, list[int]()
+        store, ns, ran = cache._access.store, cache._access.ns, list[int]()
 
         async def compute() -> int:
             ran.append(1)
@@ -68,7 +68,7 @@ class SharingLaws(CacheGround, abstract=True):
     @law()
     async def changes_by_others_are_told(self, cache: Cache[Any]) -> None:
         """Where the store tells of changes, it tells of what others write, remove and clear."""
-        store, ns, told = cache._road.store, cache._road.ns, list[Any]()
+        store, ns, told = cache._access.store, cache._access.ns, list[Any]()
         if not isinstance(store, TrackingStore):
             return
 

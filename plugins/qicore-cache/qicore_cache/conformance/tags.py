@@ -48,12 +48,12 @@ class TagLaws(CacheGround, abstract=True):
     @law()
     async def a_lost_tag_brings_nothing_back(self, cache: Cache[Any]) -> None:
         """Where a store has lost what it kept of a tag, what bore it is a miss, and stays one."""
-        road = cache._road
+        access = cache._access
         await cache.set_many({"old": 1, "older": 2}, tags=["t"])
         await cache.set("plain", 3)
-        await road.call("clear", None, None, road.store.delete, road.tags.ns, None)
-        if road.near is not None:
-            road.near.drop(None)
+        await access.call("clear", None, None, access.store.delete, access.tags.ns, None)
+        if access.near is not None:
+            access.near.drop(None)
         assert await cache.get("old", MISSING) == success(MISSING)
         await cache.set("new", 4, tags=["t"])
         assert await cache.get_many(["old", "older", "plain", "new"]) == success(
@@ -72,7 +72,7 @@ class TagLaws(CacheGround, abstract=True):
         assert await cache.get("k", MISSING) == success(MISSING)
 
     @law(tags=st.sampled_from(["text", [""], ["a\n"], ["x" * 257], [5], list(map(str, range(33)))]))
-    async def a_tag_that_is_none_is_refused(self, cache: Cache[Any], tags: Any) -> None:
+    async def an_invalid_tag_is_refused(self, cache: Cache[Any], tags: Any) -> None:
         """Tags that are not a bounded list of printable names are INVALID_TAG; nothing is kept."""
         assert_failure(await cache.set("k", 1, tags=tags), code="INVALID_TAG")
         assert_failure(await cache.get_or_set("k", lambda: 1, tags=tags), code="INVALID_TAG")

@@ -1,8 +1,8 @@
-"""The two roads from a cache to its store, and what they share: checks, ttl, tags, policy.
+"""The two ways from a cache to its store, and what they share: checks, ttl, tags, policy.
 
 A store in this process that keeps objects is asked directly, through its `Space`. Every other store
 is sent bytes, through the codec and the policy; where a cache in this process stands before it, it
-is asked first. `Cache` is the public face of a road.
+is asked first. `Cache` is the public face of it.
 """
 
 from __future__ import annotations
@@ -10,29 +10,28 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, final
 
-from qicore_core import Failure, Policy, QiError, Result, failure, success
-from qicore_core.kinds import Parts
+from qicore_core import Failure, Parts, Policy, QiError, Result, failure, success
 
 from .codec import JsonCodec
 from .computation import Computations
 from .freshness import wall_clock
-from .kept import Kept, check
+from .kept import Kept, check, twin
 from .near import Near
 from .packing import Packing
 from .refusals import closed, codec_error, one_key
 from .settings import MAX_KEY, MAX_TTL, CacheSettings, key_error, ttl_error
 from .stats import CacheStats
-from .store import MISSING, CacheStore, Entry, LockingStore, ObjectStore, Space
+from .store import MISSING, CacheStore, DefaultTtlStore, Entry, LockingStore, ObjectStore, Space
 from .tags import Tags, listed_tags
 
-__all__ = ["Road"]
+__all__ = ["Access"]
 
 _DONE: Final[Result[None]] = success(None)  # one for all: a Result never changes
 _TAGS: Final = "\ntags"  # after a namespace: no user can name one so
 
 
 @final
-class Road:
+class Access:
     """What the typed caches of one opened cache share, and the type of one of them.
 
     Attributes:
@@ -68,6 +67,8 @@ class Road:
         self.computations = Computations(parts.emit)
         self.tags = Tags(store, settings.namespace + _TAGS, tags, self.call)
         self._default_ttl = settings.default_ttl
+        if self._default_ttl is None and isinstance(store, DefaultTtlStore):
+            self._default_ttl = store.default_ttl
         self._jitter = settings.ttl_jitter
         self.packing = Packing(settings.codec or JsonCodec(), None, settings.namespace)
         self._is_closed = False
@@ -76,35 +77,39 @@ class Road:
             "cache", clock=parts.clock, random=parts.random
         )
 
-    def of(self, kind: type[Any], /) -> Road:
-        """Give the same road for another type of values."""
+    def of(self, kind: type[Any], /) -> Access:
+        """Give the same for another type of values."""
         other = self._copy()
         other.packing = self.packing.of(kind)
         return other
 
-    def behind(self, near: Near, /) -> Road:
-        """Give the same road with a cache in this process before its store."""
+    def behind(self, near: Near, /) -> Access:
+        """Give the same with a cache in this process before its store."""
         other = self._copy()
         other.near = near
         return other
 
-    def refused(self, key: Any, /) -> QiError | None:
-        """Say why nothing can be asked about a key, or None."""
+    def named(self, key: Any, /) -> str | QiError:
+        """Give a key as plain text, or why nothing can be asked about it."""
         if self._root._is_closed:
             return closed()
-        if isinstance(key, str) and key.isprintable() and 0 < len(key) <= MAX_KEY:
-            return None
-        return key_error(key)
+        if type(key) is not str:
+            if not isinstance(key, str):
+                return key_error(key)
+            key = str.__str__(key)  # a subclass may have a hash of its own: not in our dicts
+        return key if key.isprintable() and 0 < len(key) <= MAX_KEY else key_error(key)
 
     def listed(self, keys: Iterable[str], /) -> Result[list[str]]:
         """Give keys as a list, each once, or why nothing can be asked about one of them."""
         if isinstance(keys, str):
             return failure(one_key(keys))
-        wanted = list(keys)
-        for key in wanted:
-            if error := self.refused(key):
-                return failure(error)
-        return success(list(dict.fromkeys(wanted)))
+        wanted: dict[str, None] = {}
+        for key in keys:
+            named = self.named(key)
+            if isinstance(named, QiError):
+                return failure(named)
+            wanted[named] = None
+        return success(list(wanted))
 
     def seconds(self, ttl: float | None, /) -> float | QiError | None:
         """Give how long to keep an entry, None for ever, or what is wrong with the ttl."""
@@ -173,7 +178,7 @@ class Road:
         if self._root._is_closed:
             return failure(closed())
         try:
-            return await self.tags.remove(tag, timeout, policy)
+            return await self.tags.remove(named.value[0], timeout, policy)
         finally:
             if self.near is not None:
                 self.near.drop(None)
@@ -258,12 +263,12 @@ class Road:
         """Keep values, all or none; a Failure among them is kept as one."""
         items: dict[str, tuple[Any, float | None]] = {}
         for key, value in values.items():
-            seconds = self.seconds(ttl)
+            named, seconds = self.named(key), self.seconds(ttl)
+            if isinstance(named, QiError):
+                return failure(named)
             if isinstance(seconds, QiError):
                 return failure(seconds)
-            if error := self.refused(key):
-                return failure(error)
-            items[key] = (Kept(value) if isinstance(value, Failure) else value), seconds
+            items[named] = (Kept(twin(value)) if isinstance(value, Failure) else value), seconds
         if not tags:
             return await self.write(items, timeout, policy)
         wanted = listed_tags(tags)
@@ -312,9 +317,9 @@ class Road:
 
     def put(self, key: str, value: Any, ttl: float | None, /) -> Result[None]:
         """Keep a value in the space: the hot path."""
-        error = self.refused(key)
-        if error is not None:
-            return failure(error)
+        named = self.named(key)
+        if type(named) is QiError:
+            return failure(named)
         if ttl is None and not self._jitter:
             seconds: float | QiError | None = self._default_ttl
         else:
@@ -322,16 +327,17 @@ class Road:
             if type(seconds) is QiError:
                 return failure(seconds)
         if value.__class__ is Failure:
-            value = Kept(value)
+            value = Kept(twin(value))
         try:
-            self.space.put(key, value, seconds)  # type: ignore[union-attr,arg-type]  # there is one
+            self.space.put(named, value, seconds)  # type: ignore[union-attr,arg-type]  # there is one
         except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
-            return failure(codec_error(key, exception))
+            return failure(codec_error(named, exception))
         return _DONE
 
     def unread(self, key: Any, exception: Exception, /) -> QiError:
         """Say why what was asked for cannot be read: the key, or what is kept under it."""
-        return self.refused(key) or codec_error(key, exception, "read")
+        named = self.named(key)
+        return named if isinstance(named, QiError) else codec_error(named, exception, "read")
 
     async def close(self) -> None:
         """Close the store, for every type, when what renews values in the background has ended."""
@@ -343,8 +349,8 @@ class Road:
             if self.near is not None:
                 await self.near.close()
 
-    def _copy(self) -> Road:
-        other = object.__new__(Road)
-        for name in Road.__slots__:
+    def _copy(self) -> Access:
+        other = object.__new__(Access)
+        for name in Access.__slots__:
             setattr(other, name, getattr(self, name))
         return other
