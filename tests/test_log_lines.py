@@ -303,7 +303,7 @@ def test_redaction_can_be_turned_off_but_not_for_a_secret_or_an_error() -> None:
 LOOKS = st.one_of(
     st.from_regex(look._KEYS.pattern),
     st.from_regex(look._CREDENTIALS.pattern),
-    st.from_regex(look._NAME.pattern),
+    st.from_regex(look._NAME.pattern.replace("|(?!)", "|")),  # which Hypothesis cannot read on 3.13
     st.text("abk-_:=.? @/&eyJAKI", max_size=40),
     st.text(),
 )

@@ -8,6 +8,7 @@ is asked first. `Cache` is the public face of it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, Final, final
 
 from qicore_core import Failure, Parts, Policy, QiError, Result, failure, success
@@ -48,12 +49,10 @@ class Access:
     )  # fmt: skip
 
     def __init__(self, store: CacheStore, settings: CacheSettings, parts: Parts, /) -> None:
-        self.store = store
-        self.settings = settings
+        self.store, self.settings = store, settings
         self.ns = settings.namespace
         self.stats = CacheStats()
-        self.clock = parts.clock
-        self.random = parts.random
+        self.clock, self.random = parts.clock, parts.random
         self.space = tags = None
         if isinstance(store, ObjectStore) and settings.codec is None:
             self.space = store.space(settings.namespace, settings.copy)
@@ -79,13 +78,13 @@ class Access:
 
     def of(self, kind: type[Any], /) -> Access:
         """Give the same for another type of values."""
-        other = self._copy()
+        other = copy(self)
         other.packing = self.packing.of(kind)
         return other
 
     def behind(self, near: Near, /) -> Access:
         """Give the same with a cache in this process before its store."""
-        other = self._copy()
+        other = copy(self)
         other.near = near
         return other
 
@@ -348,9 +347,3 @@ class Access:
             await self.store.close()
             if self.near is not None:
                 await self.near.close()
-
-    def _copy(self) -> Access:
-        other = object.__new__(Access)
-        for name in Access.__slots__:
-            setattr(other, name, getattr(self, name))
-        return other

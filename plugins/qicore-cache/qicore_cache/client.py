@@ -55,7 +55,7 @@ class Cache(Generic[V]):
         a miss.
     """
 
-    __slots__ = ("_here", "_access", "_space", "_stats")
+    __slots__ = ("_access", "_here", "_space", "_stats")
 
     def __init__(
         self,
