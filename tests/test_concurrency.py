@@ -1030,3 +1030,35 @@ def test_a_portal_says_in_the_child_of_a_fork_that_its_thread_is_elsewhere() -> 
     )
     said = "the portal's thread is in the process that forked; enter one in this one"
     assert done.stdout.splitlines() == [said, "1", "7 1", "closed by me"], done.stderr
+
+
+def test_a_pipe_that_nobody_reads_ends_the_program_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    async def main() -> None:
+        print("unheard", flush=True)
+
+    with os.fdopen(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with pytest.raises(SystemExit) as ended:
+            run(main())
+    assert ended.value.code == 141
+
+
+def test_a_portal_of_another_process_is_neither_asked_nor_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def one() -> int:
+        return 1
+
+    with blocking() as call:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("qicore_core.concurrency.threads.getpid", lambda: -1)
+            with pytest.raises(RuntimeError, match="in the process that forked"):
+                call(asked := one())
+            asked.close()
+            call.__exit__(None, None, None)
+        assert call(one()) == 1

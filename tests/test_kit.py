@@ -6,12 +6,14 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import strategies as st
 
+from qicore_core import conformance
 from qicore_core.conformance import Contract, ResultLaws, law
 from qicore_core.error import QiError, release
 from qicore_core.opening import Opening
@@ -524,3 +526,12 @@ def test_in_a_run_of_pytest_it_tells_what_holds_what_is_excused_and_what_is_brok
     assert "TestBrokenResult breaks the law 'collect_keeps_the_order'" in out
     # the assertions of a law are rewritten: both sides are shown
     assert "E       assert Success([None, None, None]) == Success([None, None, None, None])" in out
+
+
+def test_the_kit_names_what_it_misses(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_from_file_location("kit", conformance.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    with pytest.raises(ModuleNotFoundError, match="the kit needs pytest: pip install"):
+        spec.loader.exec_module(module_from_spec(spec))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from qicore_core import hookspecs, plugins
 from qicore_core.kinds import Parts
 from qicore_core.plugins import PluginPolicy
-from qicore_core.plugins.index import metadata_of, named, normal
+from qicore_core.plugins.index import _text_of, metadata_of, named, normal
 from qicore_core.plugins.version import fits, range_in
 from qicore_core.result import success
 
@@ -601,3 +601,10 @@ def test_without_pluggy_the_manager_is_a_failure_with_the_pip_line() -> None:
 def test_the_manager_says_that_pluggy_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pluggy", None)
     assert plugins.manager().unwrap_error().code == "PLUGGY_MISSING"
+
+
+def test_a_file_is_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "METADATA").write_text("Name: endless")
+    monkeypatch.setattr(sys.modules["qicore_core.plugins.index"], "_MAX_BYTES", 4)
+    assert _text_of(str(tmp_path / "METADATA")) == "Name"
+    assert _text_of("/dev/zero") == ""
