@@ -23,7 +23,7 @@ from qicore_core.config.settings import read_settings
 from .errors import BAD_REQUEST, TIMEOUT, bad_request, closed, llm_error, truncated, unsupported
 from .message import ChatReply, ChatRequest, Delta, Done, Prompt, messages_of
 from .provider import ChatProvider
-from .settings import DEFAULT_POLICY, LLMSettings
+from .settings import LLMSettings
 
 __all__ = ["ChatOptions", "LLMClient", "fallback"]
 
@@ -74,10 +74,9 @@ class LLMClient:
         /,
     ) -> None:
         settings, parts = settings or LLMSettings(), parts or Parts()
-        policy = settings.policy or DEFAULT_POLICY
         self._provider = provider
         self._settings = settings
-        self._calls = policy.attach("llm", clock=parts.clock, random=parts.random)
+        self._calls = settings.policy.attach("llm", clock=parts.clock, random=parts.random)
         self._is_closed = False
 
     async def chat(self, prompt: Prompt, /, **options: Unpack[ChatOptions]) -> Result[ChatReply]:

@@ -13,7 +13,7 @@ from qicore_core.plugins import choose, open_port
 from .client import LLMClient
 from .errors import SETTINGS_INVALID
 from .provider import ChatProvider
-from .settings import LLMSettings
+from .settings import DEFAULT_POLICY, LLMSettings
 
 __all__ = ["LLM", "open_llm"]
 
@@ -57,7 +57,7 @@ def open_llm(
         "max_tokens": max_tokens,
         "temperature": temperature,
         "idle_timeout": idle_timeout,
-        "policy": policy,
+        "policy": policy or DEFAULT_POLICY,
     }
     return _opening(url, {**settings, **own}, parts or Parts())
 

@@ -22,15 +22,15 @@ class LLMSettings:
         max_tokens: how many tokens an answer may have; None is the provider's default.
         temperature: how freely to choose, 0.0 to 2.0; None is the provider's default.
         idle_timeout: seconds that a stream may say nothing.
-        policy: how calls are made; None is DEFAULT_POLICY: a model is called at most twice, and
-            never again after its first piece.
+        policy: how calls are made; a model is called at most twice, and never again after its
+            first piece.
     """
 
     model: str = ""
     max_tokens: int | None = None
     temperature: float | None = None
     idle_timeout: float = 30.0
-    policy: Policy | None = None
+    policy: Policy = DEFAULT_POLICY
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
