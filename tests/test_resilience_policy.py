@@ -470,15 +470,18 @@ def test_a_listener_that_raises_harms_no_call() -> None:
 
 
 PLAIN: Any = lambda: 5  # noqa: E731
-EITHER = pytest.mark.parametrize("breaker", [None, BREAKER], ids=["long way", "shortcut"])
+EITHER = pytest.mark.parametrize(
+    "rules", [{"attempt_timeout": 9.0}, {"breaker": BREAKER}, {}],
+    ids=["long way", "shortcut", "shortcut without a breaker"],
+)  # fmt: skip
 
 
 @EITHER
-def test_a_function_that_gives_no_result_is_a_clear_type_error(breaker: object) -> None:
+def test_a_function_that_gives_no_result_is_a_clear_type_error(rules: dict[str, Any]) -> None:
     async def plain() -> Any:
         return 5
 
-    calls = attach(FakeClock(), breaker=breaker)
+    calls = attach(FakeClock(), **rules)
     with pytest.raises(TypeError, match="returns a Result, got int"):
         calls.call(PLAIN)
     with pytest.raises(TypeError, match="returns a Result, got int"):

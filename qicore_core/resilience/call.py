@@ -79,8 +79,8 @@ class Call:
         self.began = began
         self.attempts = 1
         error, breaker = _error_of(result), self.state.breaker
-        assert breaker is not None  # noqa: S101  # the permit is its own
-        breaker.record(permit, error, self.state.now() - began)
+        if breaker is not None:
+            breaker.record(permit, error, self.state.now() - began)
         return await self._tries(result)
 
     async def _within(self, deadline: Deadline) -> Result[Any]:

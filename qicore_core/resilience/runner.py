@@ -240,18 +240,20 @@ class State:
     def shortcut(self) -> int:
         """Give the permit of the closed circuit if a first attempt needs to look at nothing else.
 
+        Where there is no breaker, any permit does.
+
         There is then no deadline to keep, no place to give back and nobody to tell.
         """
         if self.is_plain and current.get() is None and not is_listening():
-            return self.breaker.closed_permit if self.breaker is not None else 0
+            return self.breaker.closed_permit if self.breaker is not None else 1
         return 0
 
     def settle(self, result: object, permit: int, began: float) -> bool:
         """Take note of a first attempt made by the shortcut; False if there is more to do."""
         if result.__class__ is not Success:
             return False
-        assert self.breaker is not None  # noqa: S101  # the permit is its own
-        self.breaker.record(permit, None, self.now() - began)
+        if self.breaker is not None:
+            self.breaker.record(permit, None, self.now() - began)
         if self.budget is not None:
             self.budget.give(self.gain)
         return True

@@ -24,6 +24,8 @@ from typing import Any
 
 import cachebox
 import cachetools
+from aiocache import SimpleMemoryCache
+from cashews import Cache as Cashews
 from harness import Row, compare
 
 from qicore_cache import MISSING, Cache, JsonCodec, open_cache, tiered
@@ -110,9 +112,17 @@ GUARDS = {  # what an await, a Result and the checks may cost; above 1.0 the pee
 }
 
 
+AWAITED = {"get": (0.2, 0.06), "set": (0.3, 0.09)}  # cashews, aiocache
+
+
 def measure() -> list[Row]:
     """Time get, set and evicting set, and count hits."""
-    jobs = {"calibration": _calibration, **_our_jobs()}
+    with asyncio.Runner() as loop:
+        return _measured(loop)
+
+
+def _measured(loop: asyncio.Runner) -> list[Row]:
+    jobs = {"calibration": _calibration, **_our_jobs(), **_awaited_jobs(loop)}
     for name, peer in PEERS.items():
         kept, full = peer(2 * CALLS), peer(CALLS)
         jobs[f"set|{name}"] = _sets(kept.set, cycle([KEYS]))
@@ -129,6 +139,9 @@ def measure() -> list[Row]:
         for name, guard in zip(PEERS, guards, strict=True):
             theirs = costs[f"{what.removesuffix(', bare')}|{name}"]
             rows.append(Row(what, name, costs[f"{what}|ours"], theirs, guard))
+    for what, guards in AWAITED.items():
+        for name, guard in zip(("cashews", "aiocache"), guards, strict=True):
+            rows.append(Row(what, name, costs[f"{what}|ours"], costs[f"{what}|{name}"], guard))
     beside = "calibration: a dict's read and write in a function"
     return [*rows, Row(beside, "1 µs", costs["calibration"], NOMINAL_NS, 0.5), *_hit_rows()]
 
@@ -161,6 +174,26 @@ def _our_jobs() -> dict[str, Callable[[], object]]:
         "get, bare|ours": _gets(kept._here.get),  # type: ignore[union-attr]  # it is in memory
         "set|ours": lambda: _finish(sets(kept, KEYS)),
         "evicting set|ours": lambda: _finish(sets(full, next(fresh))),
+    }
+
+
+def _awaited_jobs(loop: asyncio.Runner) -> dict[str, Callable[[], object]]:
+    cashews, aiocache = Cashews(), SimpleMemoryCache(ttl=TTL)
+    cashews.setup("mem://", size=2 * CALLS)
+
+    async def sets(peer: Any, ttl: str) -> None:
+        for key in KEYS:
+            await peer.set(key, "value", **{ttl: TTL})
+
+    async def gets(peer: Any) -> None:
+        for key in KEYS:
+            await peer.get(key)
+
+    return {
+        "set|cashews": lambda: loop.run(sets(cashews, "expire")),
+        "get|cashews": lambda: loop.run(gets(cashews)),
+        "set|aiocache": lambda: loop.run(sets(aiocache, "ttl")),
+        "get|aiocache": lambda: loop.run(gets(aiocache)),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, final, overload
 
-from qicore_core import Failure, Policy, QiError, Result, Success, failure, success
+from qicore_core import Failure, Policy, QiError, Result, failure, success
 from qicore_core.kinds import Parts
 
 from .access import Access
@@ -115,21 +115,30 @@ class Cache(Generic[V]):
             elif value.__class__ is not Kept:
                 self._stats.hits += 1
                 return success(value)
-        found = await self._access.fetch([key], timeout, policy)
-        if isinstance(found, Failure):
-            return found
-        return next(iter(found.value.values()), success(default))
+        named = self._access.named(key)
+        if isinstance(named, QiError):
+            return failure(named)
+        there = await self._access.look([named], timeout, policy)
+        if isinstance(there, Failure):
+            return there
+        return self._access.given(there.value.get(named, MISSING), default)
 
     async def get_many(
         self, keys: Iterable[str], /, *, timeout: float | None = None, policy: Policy | None = None
     ) -> Result[dict[str, V]]:
         """Give the values of those keys that are there, in one step where the store can."""
-        found = await self._access.fetch(keys, timeout, policy)
-        if isinstance(found, Failure):
-            return found
-        return success(
-            {key: one.value for key, one in found.value.items() if isinstance(one, Success)}
-        )
+        wanted = self._access.listed(keys)
+        if isinstance(wanted, Failure):
+            return wanted
+        there = await self._access.look(wanted.value, timeout, policy)
+        if isinstance(there, Failure):
+            return there
+        found: dict[str, V] = {}
+        for key in wanted.value:
+            given = self._access.given(there.value.get(key, MISSING), MISSING)
+            if given and given.value is not MISSING:  # a Failure that is kept is no value
+                found[key] = given.value
+        return success(found)
 
     async def set(
         self,

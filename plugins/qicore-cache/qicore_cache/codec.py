@@ -23,8 +23,10 @@ from qicore_core import Secret
 __all__ = ["Codec", "JsonCodec", "SignedPickleCodec"]
 
 _MARK: Final = "$"
+_MARKED: Final = b'"$"'  # bytes without it are plain JSON, and the walk is spared
 _PLAIN: Final = frozenset({type(None), bool, int, float, str})
 _DEPTH: Final = 100
+_read_json: Final = json.JSONDecoder().decode  # what json.loads does with text in the end
 
 
 @runtime_checkable
@@ -94,7 +96,8 @@ class JsonCodec:
 
     def decode(self, data: bytes, kind: Any = None, place: str = "", /) -> Any:
         """Give the value; bytes that are no such JSON are a ValueError."""
-        return self._in(json.loads(data.decode("utf-8", "surrogatepass")), kind)
+        value = _read_json(data.decode("utf-8", "surrogatepass"))
+        return self._in(value, kind) if _MARKED in data else value
 
     def _out(self, value: Any, kind: Any, depth: int) -> Any:
         of = type(value)

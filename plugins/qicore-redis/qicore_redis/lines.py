@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from redis.exceptions import ReadOnlyError, RedisError
@@ -55,7 +55,7 @@ class Lines:
         line = self._lines[0] if self._lines and self._lines[0].is_ready else await self._another()
         return await line.exchange(packed(commands), len(commands))
 
-    async def get(self, head: Command, key: str, /) -> list[Any]:
+    def get(self, head: Command, key: str, /) -> Awaitable[list[Any]]:
         """Give the replies to a command and to the GET of a key.
 
         Where the connection is idle they go straight out. What comes while it is busy, in one turn
@@ -65,12 +65,12 @@ class Lines:
         if together is None:
             line = self._lines[0] if self._lines else None
             if line is None or not line.load or not line.is_ready:
-                return await self.send([head, ("GET", key)])
+                return self.send([head, ("GET", key)])
             together = self._gets[head] = []
             asyncio.get_running_loop().call_soon(self._get_together, head, line)
         future: Replies = asyncio.get_running_loop().create_future()
         together.append((key, future))
-        return await future
+        return future
 
     async def scan(self, pattern: str, /) -> AsyncIterator[list[bytes]]:
         """Give the keys that match, some at a time; one may come twice."""

@@ -7,7 +7,7 @@ past its client, which costs more than they do: see `line.py`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias, final
 
 from .settings import RedisSettings
@@ -24,7 +24,7 @@ class Road(Protocol):
         """Give the reply to each command; where the server refuses one, the first error raises."""
         ...
 
-    def get(self, head: Command, key: str, /) -> Coroutine[Any, Any, list[Any]]:
+    def get(self, head: Command, key: str, /) -> Awaitable[list[Any]]:
         """Give the replies to a command and to the GET of a key."""
         ...
 
@@ -53,7 +53,7 @@ class Wire:
         road = self._roads.get(asyncio.get_running_loop()) or self._new_road()
         return road.send(commands)  # no await: a frame less on the hot path
 
-    def get(self, head: Command, key: str, /) -> Coroutine[Any, Any, list[Any]]:
+    def get(self, head: Command, key: str, /) -> Awaitable[list[Any]]:
         """Give the replies to a command and to the GET of a key; those of one turn go together."""
         road = self._roads.get(asyncio.get_running_loop()) or self._new_road()
         return road.get(head, key)
