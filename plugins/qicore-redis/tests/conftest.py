@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -160,27 +160,57 @@ def tls_port(server: ValkeyServer, authority: tuple[trustme.CA, Path]) -> Iterat
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[list[ValkeyServer]]:
     """Three nodes that share the slots."""
-    settings = {"cluster-enabled": True, "cluster-node-timeout": 2000}
     with ExitStack() as stack:
-        nodes = [stack.enter_context(ValkeyServer(config=settings)) for _ in range(3)]
-        clients = [stack.enter_context(client(node)) for node in nodes]
+        yield _cluster(stack, 3)
+
+
+@pytest.fixture(scope="session")
+def replicated() -> Iterator[list[ValkeyServer]]:
+    """Three nodes that share the slots, and a replica of each; whoever ends one starts it again."""
+    with ExitStack() as stack:
+        yield _cluster(stack, 6)
+
+
+def _cluster(stack: ExitStack, count: int) -> list[ValkeyServer]:
+    settings = {
+        "cluster-enabled": True, "cluster-node-timeout": 2000 if count == 3 else 500,
+        "cluster-allow-replica-migration": False, "repl-diskless-sync-delay": 0,
+    }  # fmt: skip
+    nodes = [ValkeyServer(config=settings) for _ in range(count)]
+    for node in nodes:
+        node.start()
+        stack.callback(node.terminate)  # the test may have done so
+    clients = [stack.enter_context(client(node)) for node in nodes]
+    for number, one in enumerate(clients[:3]):
         bounds = [0, 5461, 10923, 16384]
-        for number, one in enumerate(clients):
-            one.execute_command("CLUSTER ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
-            one.execute_command("CLUSTER MEET", "127.0.0.1", nodes[0].port)
-        for one in clients:
-            until(lambda one=one: _is_whole(one))  # type: ignore[misc]
-        yield nodes
+        one.execute_command("CLUSTER ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
+    for one in clients[1:]:
+        one.execute_command("CLUSTER MEET", "127.0.0.1", nodes[0].port)
+    for one in clients:
+        until(lambda one=one: facts(one)["cluster_known_nodes"] == str(count))  # type: ignore[misc]
+    for number, one in enumerate(clients[3:]):
+        until(lambda one=one, of=number: _replicates(one, clients[of]))  # type: ignore[misc]
+    for one in clients:
+        until(lambda one=one: facts(one)["cluster_state"] == "ok")  # type: ignore[misc]
+    return nodes
 
 
-def _is_whole(one: redis.Redis) -> bool:
+def facts(one: redis.Redis) -> dict[str, str]:
+    """Give what a node says of its cluster."""
     said: Any = one.execute_command("CLUSTER INFO")
-    text = (
-        said
-        if isinstance(said, dict)
-        else dict(line.split(":", 1) for line in said.decode().split())
-    )
-    return text["cluster_state"] == "ok" and text["cluster_known_nodes"] == "3"
+    if isinstance(said, dict):
+        return said
+    return dict(line.split(":", 1) for line in said.decode().split())
+
+
+def _replicates(one: redis.Redis, master: redis.Redis) -> bool:
+    """Have a node follow a master; tell whether it does, and has all of it."""
+    name: Any = master.execute_command("CLUSTER MYID")
+    if one.info("replication")["role"] == "master":
+        with suppress(redis.ResponseError):  # it does not know that master yet
+            one.execute_command("CLUSTER REPLICATE", name.decode())
+    info: Any = one.info("replication")
+    return info.get("master_link_status") == "up"
 
 
 @pytest.fixture
