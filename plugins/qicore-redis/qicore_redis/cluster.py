@@ -21,7 +21,7 @@ from .settings import RedisSettings
 if TYPE_CHECKING:
     from .wire import Command
 
-__all__ = ["Cluster"]
+__all__ = ["Address", "Cluster"]
 
 Address: TypeAlias = tuple[str, int]
 
@@ -72,6 +72,10 @@ class Cluster:
         for address in sorted(set(slots.values())):
             async for keys in self._node(address).scan(pattern):
                 yield keys
+
+    async def masters(self) -> set[Address]:
+        """Ask anew which nodes have slots."""
+        return set((await self._look()).values())
 
     async def close(self) -> None:
         """Close every connection, when what is under way has ended."""

@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from qicore_cache import MISSING, Entry, Missing
-from qicore_cache.errors import CONNECTION_FAILED, UNAVAILABLE, UNSUPPORTED
+from qicore_cache.errors import CONNECTION_FAILED, UNAVAILABLE
 from qicore_core import ErrorCategory, ErrorMap, Failure, Parts, QiError, Result, failure, success
 
 from .names import endless_key, epoch_key, glob, lock_key, place
@@ -23,7 +23,7 @@ from .settings import RedisSettings
 from .wire import Command, Wire
 
 if TYPE_CHECKING:
-    from .tracking import Tracker
+    from .tracking import ClusterTracker, Tracker
 
 __all__ = ["RedisStore", "not_opened"]
 
@@ -63,7 +63,7 @@ class RedisStore:
         self._errors = errors
         self._is_owner = is_owner
         self._epochs: dict[str, _Epoch] = {}
-        self._trackers: list[Tracker] = []
+        self._trackers: list[Tracker | ClusterTracker] = []
 
     @classmethod
     async def open(cls, settings: RedisSettings, parts: Parts, /) -> Result[RedisStore]:
@@ -183,16 +183,11 @@ class RedisStore:
     async def track(
         self, ns: str, changed: Callable[[Iterable[str] | None], object], /
     ) -> Result[None]:
-        """Have the server tell what changes in a namespace; it looks after nothing but the prefix.
+        """Have the server tell what changes in a namespace; it looks after nothing but the prefix."""
+        from .tracking import ClusterTracker, Tracker  # late: it imports redis-py
 
-        Errors:
-            CACHE_UNSUPPORTED: it is a cluster, in which no one server knows.
-        """
-        if self._wire.settings.scheme == "redis+cluster":
-            return failure(_no_tracking())
-        from .tracking import Tracker  # late: it imports redis-py
-
-        tracker = Tracker(self._wire.settings, place(ns), changed)
+        kind = ClusterTracker if self._wire.settings.scheme == "redis+cluster" else Tracker
+        tracker = kind(self._wire.settings, place(ns), changed)
         started = await self._errors.run(tracker.start)
         if started:
             self._trackers.append(tracker)
@@ -297,13 +292,4 @@ def _cleared_too_often(ns: str) -> QiError:
         UNAVAILABLE,
         f"the namespace {ns!r} was cleared {_TRIES} times while it was asked",
         hint="clear it less often",
-    )
-
-
-def _no_tracking() -> QiError:
-    return QiError.unsupported(
-        UNSUPPORTED,
-        "a cluster does not tell of changes: each of its nodes would have to be asked",
-        hint="let near_ttl bound how old an entry may be",
-        source="cache",
     )

@@ -4,24 +4,31 @@ A connection of its own (RESP3) hears of every key that begins so, whoever write
 of those that end. The server remembers nothing for each key. While the connection is broken nothing
 is heard: when it breaks, and when there is another one, all may have changed. A silent one is asked
 now and then whether it is still there.
+
+In a cluster each master is listened to. Which they are is asked whenever one of them may be lost,
+and now and then.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, final
 
 from redis.exceptions import RedisError
 
+from .cluster import Address, Cluster
 from .connecting import close_guards, connections, open_line
 from .line import Line, packed
 from .settings import RedisSettings
 
-__all__ = ["Tracker"]
+__all__ = ["ClusterTracker", "Tracker"]
 
 _FIRST_PAUSE: Final = 0.05  # seconds
 _LAST_PAUSE: Final = 5.0
+_LOOK_AGAIN: Final = 1.0  # seconds, where a node that should be listened to is not
 _PING: Final = packed([("PING",)])
 
 
@@ -59,10 +66,12 @@ class Tracker:
 
     async def close(self) -> None:
         """Hear no more; a loop that stands still is left alone."""
-        if self._loop is asyncio.get_running_loop():
-            await self._end()
-        elif self._loop.is_running():
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end(), self._loop))
+        await _in(self._loop, self._end)
+
+    @property
+    def is_listening(self) -> bool:
+        """Tell whether there is a connection."""
+        return self._line is not None and self._line.is_open
 
     async def _listen(self) -> Line:
         line = self._line = await open_line(
@@ -123,3 +132,89 @@ class Tracker:
                 return
         if changed:
             self._changed(changed)
+
+
+@final
+class ClusterTracker:
+    """What listens for the changes of a namespace at every master. Takes what a Tracker does."""
+
+    __slots__ = (
+        "_changed", "_cluster", "_look", "_loop", "_prefix", "_settings", "_task", "_trackers",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        settings: RedisSettings,
+        prefix: str,
+        changed: Callable[[Iterable[str] | None], object],
+        /,
+    ) -> None:
+        self._settings = settings
+        self._prefix = prefix
+        self._changed = changed
+        self._cluster = Cluster(settings)
+        self._loop = asyncio.get_running_loop()
+        self._trackers: dict[Address, Tracker] = {}
+        self._look = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen to every master, until `close`."""
+        try:
+            await self._follow()
+        except BaseException:
+            await self._end()
+            raise
+        self._task = asyncio.create_task(self._stay(), name=f"track {self._prefix} in a cluster")
+
+    async def close(self) -> None:
+        """Hear no more; a loop that stands still is left alone."""
+        await _in(self._loop, self._end)
+
+    async def _stay(self) -> None:
+        wait = self._settings.health_check_interval
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._look.wait()
+            self._look.clear()
+            wait = _LOOK_AGAIN
+            with suppress(OSError, RedisError):
+                await self._follow()
+                if all(tracker.is_listening for tracker in self._trackers.values()):
+                    wait = self._settings.health_check_interval
+
+    async def _follow(self) -> None:
+        """Listen to the masters of now; a former one is heard until then, as their replica."""
+        masters = await self._cluster.masters()
+        for address in masters - self._trackers.keys():
+            own = replace(self._settings, scheme="redis", servers=(address,))
+            tracker = Tracker(own, self._prefix, self._heard)
+            await tracker.start()
+            self._trackers[address] = tracker
+            self._changed(None)
+        for address in self._trackers.keys() - masters:
+            await self._trackers.pop(address).close()
+
+    async def _end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        for tracker in self._trackers.values():
+            await tracker.close()
+        await self._cluster.close()
+
+    def _heard(self, keys: Iterable[str] | None) -> None:
+        if keys is None:  # perhaps as a master is gone
+            self._look.set()
+        self._changed(keys)
+
+
+async def _in(
+    loop: asyncio.AbstractEventLoop, end: Callable[[], Coroutine[Any, Any, None]], /
+) -> None:
+    """Await something in its loop; one that stands still is left alone."""
+    if loop is asyncio.get_running_loop():
+        await end()
+    elif loop.is_running():
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(end(), loop))

