@@ -127,6 +127,8 @@ def no_setting(kind: str, name: str, known: Collection[str], /, code: str) -> Qi
     near = _nearest(name, known)
     message = f"there is no {kind} setting {name!r}"
     hint = f"did you mean {near}?" if near else f"there are {', '.join(known) or 'none'}"
+    if near == name:  # the domain's, said where only its driver reads
+        hint = "it is no part of the URL: give it by name"
     return QiError.configuration(code, message, hint=hint, source=kind, setting=name)
 
 

@@ -7,12 +7,14 @@ from dataclasses import fields
 from typing import Any, Final
 
 from qicore_core import Failure, Kind, Opening, Policy, Result, success
+from qicore_core.config.settings import read_settings
 from qicore_core.kinds import Parts
 from qicore_core.plugins import choose, open_port
 
 from .client import Cache
 from .codec import Codec
-from .settings import CacheSettings, read_settings
+from .errors import SETTINGS_INVALID
+from .settings import CacheSettings
 from .store import CacheStore
 
 __all__ = ["CACHE", "open_cache"]
@@ -76,7 +78,7 @@ def _opening(
         known = {field.name for field in fields(CacheSettings)}
         ours = {name: value for name, value in settings.items() if name in known}
         rest = {name: value for name, value in settings.items() if name not in known}
-        own = read_settings(CacheSettings, ours, "cache")
+        own = read_settings(CacheSettings, ours, "cache", kind="cache", code=SETTINGS_INVALID)
         if isinstance(own, Failure):
             return own
         scheme = (

@@ -15,12 +15,13 @@ from qicore_core import (
     hookimpl,
     success,
 )
+from qicore_core.config.settings import read_settings
 from qicore_core.kinds import Parts, PluginInfo
 
 from .door import CACHE
 from .errors import SETTINGS_INVALID
 from .memory import MemoryStore
-from .settings import MemorySettings, read_settings
+from .settings import CacheSettings, MemorySettings
 from .store import CacheStore
 
 __all__ = ["open_store", "qicore_plugin_info", "qicore_register_adapters"]
@@ -51,7 +52,10 @@ def open_store(url: str, settings: Mapping[str, object], parts: Parts, /) -> Ope
         if where not in ("memory:", "memory://"):
             return failure(_has_a_path(where))
         values = {**dict(parse_qsl(query, keep_blank_values=True)), **settings}
-        read = read_settings(MemorySettings, values, "memory:")
+        read = read_settings(
+            MemorySettings, values, "memory:", kind="cache", code=SETTINGS_INVALID,
+            also=[CacheSettings],
+        )  # fmt: skip
         if isinstance(read, Failure):
             return read
         own = read.value

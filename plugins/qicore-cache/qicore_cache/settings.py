@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, final
 
-from qicore_core import Configuration, Policy, QiError, Result
+from qicore_core import Policy, QiError
 
 from .codec import Codec
-from .errors import INVALID_KEY, INVALID_TTL, SETTINGS_INVALID
-
-S = TypeVar("S")
+from .errors import INVALID_KEY, INVALID_TTL
 
 __all__ = [
     "COUNTS",
@@ -20,7 +17,6 @@ __all__ = [
     "CacheSettings",
     "MemorySettings",
     "key_error",
-    "read_settings",
     "ttl_error",
 ]
 
@@ -87,27 +83,6 @@ class MemorySettings:
                 raise ValueError(f"{name} is at least 1, got {value}")
 
 
-def read_settings(schema: type[S], values: Mapping[str, object], said: str, /) -> Result[S]:
-    """Read settings as a frozen dataclass; text, as URLs and variables have it, becomes its types.
-
-    Args:
-        schema: its `__post_init__` refuses by a ValueError.
-        values: what was said.
-        said: where: "the settings of memory:".
-
-    Errors:
-        CACHE_SETTINGS_INVALID: all that is wrong, with the nearest name for an unknown one.
-    """
-    read = Configuration(schema).from_object(values, said)
-    return read.map_error(
-        lambda error: QiError.aggregate(
-            error.errors or (error,),
-            code=SETTINGS_INVALID,
-            message="; ".join([_said(one) for one in error.errors or (error,)]),
-        )
-    )
-
-
 def ttl_error(ttl: Any, /) -> QiError | None:
     """Say what is wrong with a ttl, or None; None is no ttl and right."""
     if ttl is None:
@@ -131,10 +106,6 @@ def key_error(key: Any, /) -> QiError:
         hint="hash what is longer: hashlib.sha256(text.encode()).hexdigest()",
         source="cache",
     )
-
-
-def _said(error: QiError) -> str:
-    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _shown(value: object) -> str:

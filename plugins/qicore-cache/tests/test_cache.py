@@ -876,6 +876,8 @@ def test_without_a_url_several_drivers_are_a_question(
         ({"max_bytes": "\u00b2"}, "max_bytes must be a whole number"),
         ({"max_bytes": True}, "max_bytes must be a whole number"),
         ({"max_entires": 5}, "did you mean max_entries?"),
+        ({"defualt_ttl": 5}, "did you mean default_ttl?"),
+        ({"max_entires": 5, "max_bytes": "x"}, "max_entries?; max_bytes must be a whole number"),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -898,6 +900,7 @@ async def _await(opening: Any) -> Any:
         ("", "PLUGIN_NOT_FOUND", ""),
         ("memory:mine", "CACHE_SETTINGS_INVALID", "memory: has no path"),
         ("memory:?max_entries=no", "CACHE_SETTINGS_INVALID", "max_entries must be a whole number"),
+        ("memory:?namespace=a", "CACHE_SETTINGS_INVALID", "namespace', it is no part of the URL"),
         ("memory:?max_entries=", "CACHE_SETTINGS_INVALID", "max_entries"),
     ],
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from redis.crc import key_slot
@@ -159,7 +158,7 @@ class Cluster:
         if node is None:
             if self._is_closed:
                 raise ConnectionError("the connections were closed")
-            own = replace(self._settings, scheme="redis", servers=(address,))
+            own = self._settings.at(*address)
             node = self._nodes[address] = Lines(connections(own), own)
         return node
 

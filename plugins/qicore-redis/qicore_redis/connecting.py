@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Sentinel, connection, sentinel
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from .line import Line
 from .settings import RedisSettings
@@ -38,17 +40,17 @@ def connections(settings: RedisSettings, protocol: int = 2) -> ConnectionPool:
             connection_class=connection.UnixDomainSocketConnection, path=settings.path, **options
         )
     options |= keep_alive(settings)
-    if settings.scheme == "redis+sentinel":
+    tls = _tls(settings)
+    options |= tls
+    if settings.service is not None:
         find: Any = Sentinel  # redis-py has no types for these two
         guarded: Any = sentinel.SentinelConnectionPool
-        guards = find(settings.servers, socket_timeout=settings.connect_timeout)
+        guards = find(settings.servers, sentinel_kwargs=_guard(settings) | tls)
         pool: ConnectionPool = guarded(settings.service, guards, **options)
         return pool
     host, port = settings.servers[0]
-    if settings.scheme == "rediss":
+    if options.pop("ssl", False):
         options["connection_class"] = connection.SSLConnection
-        options["ssl_ca_certs"] = settings.ssl_ca_certs
-        options["ssl_check_hostname"] = True
     return ConnectionPool(host=host, port=port, **options)
 
 
@@ -76,6 +78,31 @@ async def close_guards(pool: ConnectionPool, /) -> None:
     guards = getattr(pool, "sentinel_manager", None)
     if guards is not None:
         await guards.aclose()
+
+
+def _tls(settings: RedisSettings) -> dict[str, Any]:
+    if not settings.is_tls:
+        return {}
+    return {
+        "ssl": True,
+        "ssl_ca_certs": settings.ssl_ca_certs,
+        "ssl_certfile": settings.ssl_certfile,
+        "ssl_keyfile": settings.ssl_keyfile,
+        "ssl_check_hostname": True,
+    }
+
+
+def _guard(settings: RedisSettings) -> dict[str, Any]:
+    """Say how a sentinel is asked: once, in its share of the time, so that the next one has its."""
+    share = settings.connect_timeout / (len(settings.servers) + 1)  # and the master has one
+    password = settings.sentinel_password
+    return {
+        "username": settings.sentinel_username,
+        "password": password.reveal() if password else None,
+        "socket_timeout": share,
+        "socket_connect_timeout": share,
+        "retry": Retry(NoBackoff(), 0),
+    }
 
 
 def keep_alive(settings: RedisSettings) -> dict[str, Any]:

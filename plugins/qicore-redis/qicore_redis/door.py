@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, cast, final
 
 from qicore_cache import Cache
-from qicore_cache.settings import CacheSettings, key_error, read_settings, ttl_error
+from qicore_cache.errors import SETTINGS_INVALID
+from qicore_cache.settings import CacheSettings, key_error, ttl_error
 from qicore_core import (
     ErrorMap,
     Failure,
@@ -18,6 +19,7 @@ from qicore_core import (
     Result,
     failure,
 )
+from qicore_core.config.settings import read_settings
 from qicore_core.events import CallEvent
 
 from .limit import Limit
@@ -208,7 +210,7 @@ class Redis:
         """
         store = RedisStore(self._wire, self._errors, False)
         said = {"default_ttl": store.default_ttl, **settings, "namespace": namespace}
-        read = read_settings(CacheSettings, said, "cache")
+        read = read_settings(CacheSettings, said, "cache", kind="cache", code=SETTINGS_INVALID)
         return read.map(lambda own: Cache(store, own, self._parts))
 
     async def ask(self, *commands: Command) -> Result[list[Any]]:

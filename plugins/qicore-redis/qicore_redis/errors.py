@@ -6,6 +6,7 @@ import ssl
 from typing import Final
 
 from redis import exceptions as redis
+from redis.asyncio.sentinel import MasterNotFoundError
 
 from qicore_cache.errors import (
     NOT_A_NUMBER,
@@ -62,6 +63,14 @@ def _unreachable(error: Exception) -> QiError:
             )
         cause = cause.__cause__ or cause.__context__
     return QiError.unavailable(UNAVAILABLE, "the server cannot be reached, or broke off")
+
+
+def _no_master(_: Exception) -> QiError:
+    return QiError.unavailable(
+        UNAVAILABLE,
+        "no sentinel names a master now: none can be reached, lets us in, or knows it",
+        hint="look at the sentinels, at sentinel_password, and at the master's name in the URL",
+    )
 
 
 def _denied(_: Exception) -> QiError:
@@ -125,6 +134,7 @@ ERRORS: Final = ErrorMap(
             "the answer is none of a Redis server",
         ),
         redis.ResponseError: _refused,
+        MasterNotFoundError: _no_master,
         redis.ConnectionError: _unreachable,
         OSError: _unreachable,
     },

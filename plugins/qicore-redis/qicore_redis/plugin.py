@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from qicore_cache import CACHE, CacheStore
 from qicore_core import Failure, Opening, Parts, PluginInfo, Registry, Result, hookimpl
 
-from .settings import read_url
+from .settings import SCHEMES, read_url
 from .store import RedisStore
 
 __all__ = ["open_store", "qicore_plugin_info", "qicore_register_adapters"]
-
-_SCHEMES: Final = ("redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster")
 
 
 @hookimpl
@@ -29,14 +26,18 @@ def qicore_plugin_info(info: PluginInfo) -> None:
         "db": "which database of the server",
         "username": "who asks",
         "password": "proves it",
-        "ssl_ca_certs": "a file of certificates, for rediss:",
+        "ssl_ca_certs": "a file of certificates to trust, for rediss:",
+        "ssl_certfile": "a file of our own certificate",
+        "ssl_keyfile": "a file of its key",
+        "sentinel_username": "who asks the sentinels",
+        "sentinel_password": "proves it",
     }
 
 
 @hookimpl
 def qicore_register_adapters(registry: Registry) -> None:
-    """Register the five ways to name servers."""
-    for scheme in _SCHEMES:
+    """Register every way to name servers."""
+    for scheme in SCHEMES:
         registry.add(CACHE, scheme, open_store)
 
 

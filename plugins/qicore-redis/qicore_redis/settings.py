@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from qicore_cache.errors import SETTINGS_INVALID
-from qicore_cache.settings import read_settings, ttl_error
+from qicore_cache.settings import CacheSettings, ttl_error
 from qicore_core import QiError, Result, Secret, failure
+from qicore_core.config.settings import read_settings
 
-__all__ = ["RedisSettings", "read_url"]
+__all__ = ["SCHEMES", "RedisSettings", "read_url"]
 
-_PORTS: Final = {"redis": 6379, "rediss": 6379, "redis+cluster": 6379, "redis+sentinel": 26379}
+SCHEMES: Final = (
+    "redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel", "redis+cluster",
+    "rediss+cluster",
+)  # fmt: skip
+_PORT: Final = 6379
+_SENTINEL_PORT: Final = 26379
+_PLACE: Final = ("scheme", "servers", "path", "service")  # what the URL alone says
 
 
 @final
@@ -22,7 +29,7 @@ class RedisSettings:
     """Where the servers are, and how they are asked.
 
     Attributes:
-        scheme: what the servers are: one, with TLS, behind a socket, Sentinel or Cluster.
+        scheme: what the servers are: one, behind a socket, Sentinel or Cluster; `rediss` is TLS.
         servers: host and port of each, from the URL.
         path: the socket's file, for `redis+unix:`.
         service: what the sentinels call the master, for `redis+sentinel:`.
@@ -36,7 +43,11 @@ class RedisSettings:
         connect_timeout: seconds that connecting may take, all of it.
         health_check_interval: seconds of silence after which it is asked whether the server is
             there: by the system (TCP keep-alive), and by PING where changes are listened for.
-        ssl_ca_certs: a file of certificates to trust, for `rediss:`; None is the system's.
+        ssl_ca_certs: a file of certificates to trust, for `rediss`; None is the system's.
+        ssl_certfile: a file of our own certificate, where the servers want one.
+        ssl_keyfile: a file of its key; None is in the same file.
+        sentinel_username: who asks the sentinels, where they have users of their own.
+        sentinel_password: proves it; None asks them without.
     """
 
     scheme: str
@@ -52,6 +63,10 @@ class RedisSettings:
     connect_timeout: float = 5.0
     health_check_interval: float = 30.0
     ssl_ca_certs: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    sentinel_username: str | None = None
+    sentinel_password: Secret[str] | None = None
 
     def __post_init__(self) -> None:
         if self.max_connections < 1:
@@ -66,6 +81,23 @@ class RedisSettings:
         ):  # fmt: skip
             if not 0.0 < seconds <= 3600.0:
                 raise ValueError(f"{name} is seconds above 0, up to 3600, got {seconds}")
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise ValueError("ssl_keyfile is the key of a certificate: name it, ssl_certfile")
+
+    @property
+    def is_tls(self) -> bool:
+        """Tell whether the servers speak TLS."""
+        return self.scheme.startswith("rediss")
+
+    @property
+    def is_cluster(self) -> bool:
+        """Tell whether they are a cluster."""
+        return self.scheme.endswith("+cluster")
+
+    def at(self, host: str, port: int, /) -> RedisSettings:
+        """Give the same for one node of a cluster."""
+        scheme = "rediss" if self.is_tls else "redis"
+        return replace(self, scheme=scheme, servers=((host, port),))
 
 
 def read_url(url: str, settings: Mapping[str, object], /) -> Result[RedisSettings]:
@@ -78,16 +110,14 @@ def read_url(url: str, settings: Mapping[str, object], /) -> Result[RedisSetting
         split = urlsplit(url)
         said: dict[str, Any] = {"scheme": split.scheme, **_place(split)}
     except ValueError as error:
-        return failure(
-            QiError.configuration(
-                SETTINGS_INVALID,
-                f"the URL of the cache is wrong: {error}",
-                hint="write redis://user:password@host:6379/0",
-                source="cache",
-            )
-        )
-    query = dict(parse_qsl(split.query, keep_blank_values=True))
-    return read_settings(RedisSettings, {**said, **query, **settings}, f"{split.scheme}:")
+        return failure(_wrong_url(str(error)))
+    beside = {**dict(parse_qsl(split.query, keep_blank_values=True)), **settings}
+    if twice := [name for name in _PLACE if name in beside]:
+        return failure(_wrong_url(f"it says by itself what {', '.join(twice)} would"))
+    return read_settings(
+        RedisSettings, {**said, **beside}, f"{split.scheme}:", kind="cache", code=SETTINGS_INVALID,
+        also=[CacheSettings],
+    )  # fmt: skip
 
 
 def _place(split: SplitResult) -> dict[str, Any]:
@@ -100,21 +130,23 @@ def _place(split: SplitResult) -> dict[str, Any]:
     if password:
         said["password"] = unquote(password)
     path = unquote(split.path)
+    if split.scheme not in SCHEMES:
+        raise ValueError(f"its scheme is one of {', '.join(SCHEMES)}")
     if split.scheme == "redis+unix":
         if hosts or not path:
             raise ValueError("a socket is a path with three slashes before it: redis+unix:///run/x")
         return {**said, "path": path}
-    if split.scheme not in _PORTS:
-        raise ValueError(f"its scheme is one of {', '.join(_PORTS)}, redis+unix")
-    said["servers"] = [_server(one, _PORTS[split.scheme]) for one in hosts.split(",")]
+    _, _, kind = split.scheme.partition("+")
+    port = _SENTINEL_PORT if kind == "sentinel" else _PORT
+    said["servers"] = [_server(one, port) for one in hosts.split(",")]
     parts = [part for part in path.split("/") if part]
-    if split.scheme == "redis+sentinel":
+    if kind == "sentinel":
         if not parts:
-            raise ValueError("it names no master: redis+sentinel://host:26379/mymaster/0")
+            raise ValueError(f"it names no master: {split.scheme}://host:26379/mymaster/0")
         said["service"] = parts.pop(0)
-    elif len(said["servers"]) > 1 and split.scheme != "redis+cluster":
+    elif len(said["servers"]) > 1 and kind != "cluster":
         raise ValueError("several servers are redis+cluster: or redis+sentinel:")
-    if len(parts) > 1 or (parts and (not parts[0].isdigit() or split.scheme == "redis+cluster")):
+    if len(parts) > 1 or (parts and (not parts[0].isdigit() or kind == "cluster")):
         raise ValueError(f"its path {path!r} is no number of a database")
     return {**said, "db": int(parts[0])} if parts else said
 
@@ -123,3 +155,12 @@ def _server(text: str, port: int) -> tuple[str, int]:
     """Read host and port; IPv6 stands in brackets."""
     one = urlsplit(f"//{text}")
     return one.hostname or "localhost", one.port or port
+
+
+def _wrong_url(why: str) -> QiError:
+    return QiError.configuration(
+        SETTINGS_INVALID,
+        f"the URL of the cache is wrong: {why}",
+        hint="write redis://user:password@host:6379/0",
+        source="cache",
+    )

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final, final
 
 from redis.exceptions import RedisError
@@ -188,8 +187,7 @@ class ClusterTracker:
         """Listen to the masters of now; a former one is heard until then, as their replica."""
         masters = await self._cluster.masters()
         for address in masters - self._trackers.keys():
-            own = replace(self._settings, scheme="redis", servers=(address,))
-            tracker = Tracker(own, self._prefix, self._heard)
+            tracker = Tracker(self._settings.at(*address), self._prefix, self._heard)
             await tracker.start()
             self._trackers[address] = tracker
             self._changed(None)

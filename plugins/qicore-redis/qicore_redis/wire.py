@@ -87,7 +87,7 @@ class Wire:
 
 
 def _road(settings: RedisSettings) -> Road:
-    if settings.scheme == "redis+cluster":
+    if settings.is_cluster:
         from .cluster import Cluster  # late, as is all that imports redis-py
 
         return Cluster(settings)

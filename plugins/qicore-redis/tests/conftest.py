@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,12 +111,36 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Pat
 
 
 @pytest.fixture(scope="session")
-def tls_port(server: ValkeyServer, authority: tuple[trustme.CA, Path]) -> Iterator[int]:
-    """TLS before the server: its binary has none, so it ends in a thread of ours."""
-    import ssl
+def certificate(authority: tuple[trustme.CA, Path]) -> ssl.SSLContext:
+    """What servers show that are named by their address."""
+    return _certificate(authority[0], "localhost", "127.0.0.1")
 
+
+@pytest.fixture(scope="session")
+def tls_port(server: ValkeyServer, authority: tuple[trustme.CA, Path]) -> Iterator[int]:
+    """TLS before the server, which is called localhost and nothing else."""
+    with _tls(server.port, _certificate(authority[0], "localhost")) as port:
+        yield port
+
+
+def _certificate(ca: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority[0].issue_cert("localhost").configure_cert(context)
+    ca.issue_cert(*names).configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def tls() -> Callable[[int, ssl.SSLContext], AbstractContextManager[int]]:
+    """Give what puts TLS before a server."""
+    return _tls
+
+
+@contextmanager
+def _tls(behind: int, context: ssl.SSLContext) -> Iterator[int]:
+    """Put TLS before a server: its binary has none, so it ends in a thread of ours.
+
+    Whoever speaks without, as other servers do, is passed on as he is.
+    """
     links: set[asyncio.Task[Any]] = set()
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,15 +148,27 @@ def tls_port(server: ValkeyServer, authority: tuple[trustme.CA, Path]) -> Iterat
             writer.write(data)
             await writer.drain()
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        links.add(task)
-        there, back = await asyncio.open_connection("127.0.0.1", server.port)
+    async def link(sock: socket.socket) -> None:
+        loop, said = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(sock, said.set)
+        await said.wait()
+        loop.remove_reader(sock)
+        is_tls = sock.recv(1, socket.MSG_PEEK) == b"\x16"
+        here = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(here)
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol, sock, ssl=context if is_tls else None
+            )
+        except OSError:  # no handshake
+            sock.close()
+            return
+        front = asyncio.StreamWriter(transport, protocol, here, loop)
+        there, back = await asyncio.open_connection("127.0.0.1", behind)
         try:
             async with asyncio.TaskGroup() as both:
-                up = both.create_task(pass_on(reader, back))
-                down = both.create_task(pass_on(there, writer))
+                up = both.create_task(pass_on(here, back))
+                down = both.create_task(pass_on(there, front))
                 await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED)
                 up.cancel()
                 down.cancel()
@@ -138,23 +176,30 @@ def tls_port(server: ValkeyServer, authority: tuple[trustme.CA, Path]) -> Iterat
             pass
         finally:
             back.transport.abort()
-            writer.transport.abort()
-            links.discard(task)
+            front.transport.abort()
 
-    async def start() -> asyncio.Server:
-        return await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    async def accept(listening: socket.socket) -> None:
+        while True:
+            sock, _ = await asyncio.get_running_loop().sock_accept(listening)
+            sock.setblocking(False)
+            task = asyncio.create_task(link(sock))
+            links.add(task)
+            task.add_done_callback(links.discard)
 
-    async def stop(listening: asyncio.Server) -> None:
-        listening.close()
-        for task in list(links):
+    async def start(listening: socket.socket) -> asyncio.Task[None]:
+        return asyncio.create_task(accept(listening))
+
+    async def stop(accepting: asyncio.Task[None]) -> None:
+        ending = [accepting, *links]
+        for task in ending:
             task.cancel()
-        if links:
-            await asyncio.wait(list(links))
+        await asyncio.wait(ending)
 
-    with blocking() as call:
-        listening = call(start())
-        yield listening.sockets[0].getsockname()[1]
-        call(stop(listening))
+    with blocking() as call, socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        accepting = call(start(listening))
+        yield listening.getsockname()[1]
+        call(stop(accepting))
 
 
 @pytest.fixture(scope="session")
@@ -224,24 +269,50 @@ def sentinels(tmp_path: Path) -> Iterator[Sentinels]:
         stack.enter_context(client(replica)).replicaof("127.0.0.1", master.port)
         look = stack.enter_context(client(master))
         until(lambda: _is_followed(look))
-        port = _free_port()
-        settings = tmp_path / "sentinel.conf"
-        settings.write_text(
-            f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\n"
-            f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n"
-            "sentinel down-after-milliseconds mymaster 1000\n"
-            "sentinel failover-timeout mymaster 5000\n"
-        )
-        with (tmp_path / "sentinel.log").open("wb") as log:
-            process = subprocess.Popen(
-                [get_binary_path(), str(settings), "--sentinel"], stdout=log, stderr=log
-            )
-        stack.callback(_stop, process)
+        port = stack.enter_context(_sentinel(tmp_path, master.port))
         watch = stack.enter_context(redis.Redis(port=port))
-        until(lambda: _answers(watch))
+        for period in ("info-period", "publish-period"):  # else it takes it easy for 10 s
+            watch.execute_command("SENTINEL DEBUG", period, 100)
         until(lambda: _knows_replica(watch))
         url = f"redis+sentinel://127.0.0.1:{port}/mymaster/0"
         yield Sentinels(url, watch, (master, replica))
+
+
+@pytest.fixture(scope="session")
+def sentinel() -> Callable[..., AbstractContextManager[int]]:
+    """Give what starts a sentinel."""
+    return _sentinel
+
+
+@contextmanager
+def _sentinel(folder: Path, master: int, *settings: str) -> Iterator[int]:
+    """Watch a master as `mymaster`; give the port of what does."""
+    port = _free_port()
+    lines = [
+        f"port {port}",
+        "bind 127.0.0.1",
+        f"dir {folder}",
+        f"sentinel monitor mymaster 127.0.0.1 {master} 1",
+        "sentinel down-after-milliseconds mymaster 1000",
+        "sentinel failover-timeout mymaster 5000",
+        *settings,
+    ]
+    path = folder / "sentinel.conf"
+    path.write_text("\n".join(lines))
+    with (folder / "sentinel.log").open("wb") as log:
+        process = subprocess.Popen(
+            [get_binary_path(), str(path), "--sentinel"], stdout=log, stderr=log
+        )
+    try:
+        until(lambda: _listens(port))
+        yield port
+    finally:
+        _stop(process)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _is_followed(look: redis.Redis) -> bool:
@@ -249,20 +320,11 @@ def _is_followed(look: redis.Redis) -> bool:
     return info["connected_slaves"] == 1 and info["slave0"]["state"] == "online"
 
 
-def _answers(watch: redis.Redis) -> bool:
-    try:
-        return bool(watch.ping())
-    except redis.ConnectionError:
-        return False
-
-
 def _knows_replica(watch: redis.Redis) -> bool:
     return bool(watch.execute_command("SENTINEL REPLICAS", "mymaster"))
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

