@@ -13,6 +13,7 @@ from asyncio import AbstractEventLoop, get_running_loop, wrap_future
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
+from copy import copy
 from threading import Lock
 from typing import Any, Final, final
 
@@ -68,7 +69,9 @@ class Flights:
         share: Callable[[Result[Any]], Result[Any]],
         /,
     ) -> Result[Any]:
-        """Compute, or wait for whoever does. What the computation raises is raised in every caller.
+        """Compute, or wait for whoever does.
+
+        What the computation raises is raised in every caller, each time as another exception.
 
         Args:
             key: what is computed.
@@ -92,7 +95,7 @@ class Flights:
                 for one in mine:
                     one.waits_for.discard(flight)
             if isinstance(landed, Exception):
-                raise landed
+                raise _own(landed)
             if landed is None:
                 continue
             if may_compute_anew and _was_hurried(landed, flight.had):
@@ -128,7 +131,7 @@ class Flights:
         try:
             landed = outcome = await compute()
         except Exception as bug:
-            landed = bug
+            landed = _own(bug)
             raise
         finally:
             try:
@@ -152,6 +155,22 @@ def detached() -> None:
 def _settle(flight: _Flight, landed: Result[Any] | Exception | None) -> None:
     if not flight.landed.done():
         flight.landed.set_result(landed)
+
+
+def _own(bug: Exception) -> Exception:
+    """Give a bug to raise where it was raised before: one for all would gather the frames of all.
+
+    One that cannot be made again of its arguments is shared as it is.
+    """
+    try:
+        own = copy(bug)
+    except Exception:  # noqa: BLE001  # foreign code: the exception's own
+        return bug
+    if type(own) is not type(bug):
+        return bug
+    own.__cause__, own.__context__ = bug.__cause__, bug.__context__
+    own.__suppress_context__ = bug.__suppress_context__
+    return own.with_traceback(bug.__traceback__)
 
 
 def _was_hurried(landed: Result[Any], had: float | None) -> bool:

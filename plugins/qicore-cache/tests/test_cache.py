@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier, Thread
+from traceback import walk_tb
 from typing import Any
 
 import pytest
@@ -518,6 +519,42 @@ def test_a_bug_in_a_factory_reaches_all_who_wait(cache: Cache[Any], loop: asynci
             assert isinstance(answer, ZeroDivisionError)
         assert gate.ran == 1
         assert await cache.get_or_set("k", lambda: 2) == success(2)
+
+    loop.run(ask())
+
+
+class AwkwardError(Exception):
+    """What copy cannot make again."""
+
+    def __init__(self, what: str, *, code: int) -> None:
+        super().__init__(what)
+        self.code = code
+
+
+def test_a_bug_in_a_factory_is_an_exception_of_his_own_for_each(
+    cache: Cache[Any], loop: asyncio.Runner
+) -> None:
+    async def raised(bug: Exception) -> list[BaseException]:
+        gate = Gate(bug)
+        tasks = await under_way(cache, gate, waiting=50)
+        gate.may_end.set()
+        return [one for one in await asyncio.gather(*tasks, return_exceptions=True) if one]
+
+    async def ask() -> None:
+        cause = ValueError("its cause")
+        bug = ZeroDivisionError("a bug")
+        bug.__cause__ = cause
+        bug.add_note("a note")
+        bugs = await raised(bug)
+        assert len({id(one) for one in bugs}) == 51
+        assert {one.__cause__ for one in bugs} == {cause}
+        assert {(str(one), *one.__notes__) for one in bugs} == {("a bug", "a note")}
+        names = [[frame.f_code.co_name for frame, _ in walk_tb(one.__traceback__)] for one in bugs]
+        assert all(one[-1] == "__call__" for one in names)  # where it was raised
+        assert all(one.count("run") <= 3 for one in names)  # and by whom, but by no other
+        assert [type(one) for one in await raised(AwkwardError("a bug", code=5))] == [
+            AwkwardError
+        ] * 51
 
     loop.run(ask())
 
