@@ -130,16 +130,16 @@ def _certificate(ca: trustme.CA, *names: str) -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="session")
-def tls() -> Callable[[int, ssl.SSLContext], AbstractContextManager[int]]:
+def tls() -> Callable[..., AbstractContextManager[int]]:
     """Give what puts TLS before a server."""
     return _tls
 
 
 @contextmanager
-def _tls(behind: int, context: ssl.SSLContext) -> Iterator[int]:
+def _tls(behind: int, context: ssl.SSLContext, takes_plain: bool = False) -> Iterator[int]:
     """Put TLS before a server: its binary has none, so it ends in a thread of ours.
 
-    Whoever speaks without, as other servers do, is passed on as he is.
+    `takes_plain` is for a master that is watched: its sentinel has no TLS either.
     """
     links: set[asyncio.Task[Any]] = set()
 
@@ -153,7 +153,7 @@ def _tls(behind: int, context: ssl.SSLContext) -> Iterator[int]:
         loop.add_reader(sock, said.set)
         await said.wait()
         loop.remove_reader(sock)
-        is_tls = sock.recv(1, socket.MSG_PEEK) == b"\x16"
+        is_tls = not takes_plain or sock.recv(1, socket.MSG_PEEK) == b"\x16"
         here = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(here)
         try:

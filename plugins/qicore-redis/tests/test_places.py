@@ -130,8 +130,12 @@ def test_a_cluster_is_asked_by_tls(
     async def main(doors: list[int]) -> None:
         await all_say(doors)
         url = f"rediss+cluster://localhost:{doors[0]}"
-        near, far = open_cache("memory:"), open_cache(url, ssl_ca_certs=str(authority[1]))
-        async with tiered(near, far, near_ttl=3600.0) as cache, open_cache(plain) as other:
+        trusted: Any = {"ssl_ca_certs": str(authority[1])}
+        near, far = open_cache("memory:"), open_cache(url, **trusted)
+        async with (
+            tiered(near, far, near_ttl=3600.0) as cache,
+            open_cache(url, **trusted) as other,
+        ):
             values = {f"k{number}": number for number in range(60)}
             assert await cache.set_many(values) == success(None)
             assert await cache.get_many(values) == success(values)
@@ -142,7 +146,6 @@ def test_a_cluster_is_asked_by_tls(
 
             await eventually(is_heard)
 
-    plain = f"redis+cluster://127.0.0.1:{cluster[0].port}"
     with ExitStack() as stack:
         doors = [stack.enter_context(tls(node.port, certificate)) for node in cluster]
         looks = [stack.enter_context(redis.Redis(port=node.port)) for node in cluster]
@@ -181,7 +184,7 @@ def test_sentinels_are_asked_by_tls_and_with_a_password_of_their_own(
             assert await cache.get("k") == success(1)
 
     with (
-        tls(own.port, certificate) as master,
+        tls(own.port, certificate, takes_plain=True) as master,
         sentinel(tmp_path, master, "requirepass s3cr3t") as behind,
         tls(behind, certificate) as port,
     ):
