@@ -84,6 +84,13 @@ class ReadsBodiesFirst(Right):
         return await super().send(request)
 
 
+class SendsAllInChunks(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        if isinstance(request.body, Body):
+            return replace(request, body=Body(request.body._start))
+        return request
+
+
 class BlamesTheNetwork(Right):
     """It takes what a body raises for trouble of the connection, and does not say so."""
 
@@ -214,6 +221,7 @@ BROKEN: dict[str, type[Any]] = {
     "a_body_in_pieces_arrives_whole": ReadsBodiesFirst,
     "a_multipart_has_all_its_parts": DropsHeaders,
     "a_body_that_is_read_once_is_never_sent_again": SendsTwice,
+    "a_body_has_the_length_that_it_was_said_to_have": SendsAllInChunks,
     "a_body_that_nobody_reads_comes_to_an_end": NeverFails,
     "what_a_body_raises_is_the_callers": BlamesTheNetwork,
     "a_retry_budget_ends_a_storm": SendsTwice,
