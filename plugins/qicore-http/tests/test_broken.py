@@ -190,6 +190,32 @@ class SendsTwice(Right):
         return await super().send(request)
 
 
+class TakesWhatIsThere(Right):
+    """It keeps one connection, and reads the next answer from wherever the last one ended."""
+
+    link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        parts = urlsplit(request.url)
+        if self.link is None:
+            place = parts.hostname, parts.port
+            self.link = await asyncio.open_connection(*place, limit=1 << 20)
+        reader, writer = self.link
+        writer.write(f"GET {parts.path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        body = await reader.readexactly(int(head.split("content-length: ")[1].split()[0]))
+
+        async def pieces() -> AsyncIterator[Result[bytes]]:
+            yield success(body)
+
+        return success(HttpReply(200, Headers(), pieces(), super().close))
+
+    async def close(self) -> None:
+        await super().close()
+        if self.link is not None:
+            self.link[1].close()
+
+
 class NeverFails(HttpClient):  # type: ignore[misc]  # final, as nobody but a test needs a worse one
     """A client that makes a success of everything."""
 
@@ -213,6 +239,7 @@ BROKEN: dict[str, type[Any]] = {
     "an_answer_without_a_body_ends_at_its_head": AddsAByte,
     "interim_answers_are_passed_over": ShowsTheInterim,
     "an_answer_that_cannot_be_read_is_refused": NeverFails,
+    "what_nobody_asked_for_is_no_answer_to_the_next": TakesWhatIsThere,
     "a_status_means_its_category": SaysGone,
     "accept_status_decides": SaysGone,
     "json_is_read_as_a_type_or_refused": AddsAByte,

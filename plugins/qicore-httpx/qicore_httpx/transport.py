@@ -44,7 +44,7 @@ class HttpxTransport:
         import httpx2  # late: the SDK is for those who open the transport
 
         from .errors import ERRORS  # late: these name what is httpx2's
-        from .pinned import PinningTransport, pinned
+        from .pool import PinningTransport, pinned
 
         self._errors = ERRORS
         self._pinned = pinned

@@ -8,7 +8,6 @@ those of another: the certificate of one is no proof of the other.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any, Final, final
 from urllib.parse import urlsplit
@@ -16,7 +15,9 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
-__all__ = ["PinningTransport", "pinned"]
+from .stream import Network
+
+__all__ = ["PinningTransport", "address_of", "pinned"]
 
 _MARK: Final = "-"
 _LIMITS: Final = httpx2.Limits(
@@ -34,6 +35,13 @@ def pinned(url: str, address: str, /) -> tuple[str, str, str]:
     return parts._replace(netloc=host).geturl(), parts.netloc, name
 
 
+def address_of(host: str, /) -> str:
+    """Give the address that a host made by `pinned` leads to, and any other host as it is."""
+    if not host.startswith(_MARK):
+        return host
+    return str(ip_address(bytes.fromhex(host.partition(".")[0].removeprefix(_MARK))))
+
+
 @final
 class PinningTransport(httpx2.AsyncHTTPTransport):
     """httpx2's own transport, on a pool whose connections go where `pinned` says.
@@ -45,34 +53,30 @@ class PinningTransport(httpx2.AsyncHTTPTransport):
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(verify=context)
         # Without this the names that `pinned` makes lead nowhere, as no name server knows them.
-        self._pool = httpcore2.AsyncConnectionPool(
+        self._pool = _Pool(
             ssl_context=context,
             max_connections=_LIMITS.max_connections,
             max_keepalive_connections=_LIMITS.max_keepalive_connections,
             keepalive_expiry=_LIMITS.keepalive_expiry,
-            network_backend=_PinningBackend(),
+            network_backend=Network(address_of),
         )
 
 
-class _PinningBackend(httpcore2.AsyncNetworkBackend):
-    def __init__(self) -> None:
-        self._inner: Any = httpcore2.AnyIOBackend()
+class _Pool(httpcore2.AsyncConnectionPool):
+    """A pool that keeps no connection on which more came than was asked for."""
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        if host.startswith(_MARK):
-            packed = bytes.fromhex(host.partition(".")[0].removeprefix(_MARK))
-            host = str(ip_address(packed))
-        stream: httpcore2.AsyncNetworkStream = await self._inner.connect_tcp(
-            host, port, timeout, local_address, socket_options
-        )
-        return stream
+    def create_connection(self, origin: httpcore2.Origin) -> httpcore2.AsyncConnectionInterface:
+        """Make a connection that has expired also where a part of an answer is left."""
+        made: Any = super().create_connection(origin)
+        has_expired = made.has_expired
+        made.has_expired = lambda: has_expired() or _is_left(made)
+        return made  # type: ignore[no-any-return]  # Any for what is set on it
 
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
+
+def _is_left(connection: object) -> bool:
+    """Tell whether h11 holds bytes of no answer; it would take them for the next one's."""
+    inner = getattr(connection, "_connection", None)
+    if inner is not None:
+        return _is_left(inner)
+    state = getattr(connection, "_h11_state", None)
+    return state is not None and bool(state.trailing_data[0])
