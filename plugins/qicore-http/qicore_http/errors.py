@@ -112,6 +112,7 @@ _CATEGORIES: Final = {
     401: ErrorCategory.AUTHENTICATION,
     403: ErrorCategory.PERMISSION,
     404: ErrorCategory.NOT_FOUND,
+    407: ErrorCategory.AUTHENTICATION,
     408: ErrorCategory.TIMEOUT,
     409: ErrorCategory.CONFLICT,
     410: ErrorCategory.NOT_FOUND,

@@ -160,6 +160,8 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
             return bool(self._held) or self._is_over
+        if info == "is_over":
+            return self._is_over
         return self._transport.get_extra_info(_NAMES.get(info, info))
 
     def _ended(self, kind: type[Exception]) -> Exception:

@@ -20,14 +20,15 @@ from qicore_core.conformance import law
 from qicore_core.testing import assert_failure, assert_success
 
 from .pair import HttpLaws, Pair
+from .secrecy import context_of
 from .server import Seen, Server, reply
 
 __all__ = ["AnswerLaws"]
 
 CATEGORIES: Final = {
     400: "VALIDATION", 401: "AUTHENTICATION", 403: "PERMISSION", 404: "NOT_FOUND",
-    408: "TIMEOUT", 409: "CONFLICT", 410: "NOT_FOUND", 422: "VALIDATION", 425: "UNAVAILABLE",
-    429: "RATE_LIMITED", 500: "UNAVAILABLE", 501: "UNSUPPORTED", 502: "NETWORK",
+    407: "AUTHENTICATION", 408: "TIMEOUT", 409: "CONFLICT", 410: "NOT_FOUND", 422: "VALIDATION",
+    425: "UNAVAILABLE", 429: "RATE_LIMITED", 500: "UNAVAILABLE", 501: "UNSUPPORTED", 502: "NETWORK",
     503: "UNAVAILABLE", 504: "TIMEOUT", 599: "UNAVAILABLE",
 }  # fmt: skip
 # Each stands in the head of an answer with the body "ok". Source: RFC 9112, sections 5 and 6.3.
@@ -37,7 +38,6 @@ HEADS: Final = (
     "content-length: 2\r\nno colon", "content-length: 2\r\na b: c", "content-length: 2\r\nx: \0",
 )  # fmt: skip
 _MIB: Final = 1024 * 1024
-_CLIENTS: Final = ssl.Purpose.CLIENT_AUTH
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,8 @@ class AnswerLaws(HttpLaws, abstract=True):
         import trustme  # late: it comes with the extra `testing`
 
         authority = trustme.CA()
-        trust, own = ssl.create_default_context(), ssl.create_default_context(_CLIENTS)
+        trust, own = ssl.create_default_context(), context_of(authority.issue_cert("127.0.0.1"))
         authority.configure_trust(trust)
-        authority.issue_cert("127.0.0.1").configure_cert(own)
         client = await pair.another(verify=trust, policy=Policy(timeout=20.0))
         for server in (pair.server, await pair.keep(Server(own))):
             for size, more in itertools.product((2, 20_000, 70_000), (b"?", reply(200, b"stray"))):
