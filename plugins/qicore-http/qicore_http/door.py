@@ -48,8 +48,8 @@ def open_http(
     Args:
         base_url: what relative URLs go below: "users" and "/users" below "https://host/v1" are both
             "https://host/v1/users".
-        client: which transport, "stdlib" or "httpx"; None is the only one installed besides
-            `stdlib`.
+        client: which transport, "stdlib", "httpx" or "aiohttp"; None is the only one installed
+            besides `stdlib`.
         headers: sent with every request to the base's origin, or everywhere without a base.
         policy: how calls are made; None is three attempts, 30 seconds in all, and a breaker for
             each host.

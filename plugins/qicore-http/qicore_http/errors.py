@@ -54,7 +54,8 @@ NETWORK_ERROR: Final = "NETWORK_ERROR"
 
 HTTP_ERROR: Final = "HTTP_ERROR"
 """VALIDATION or AUTHENTICATION or PERMISSION or NOT_FOUND or CONFLICT or TIMEOUT or RATE_LIMITED or
-UNSUPPORTED or NETWORK or UNAVAILABLE: the server answered with a status that is no success.
+UNSUPPORTED or NETWORK or UNAVAILABLE: the server, or a proxy, answered with a status that is no
+success.
 
 The context has `status` and `excerpt`; `accept_status=` says which are successes."""
 

@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from base64 import b64encode
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import quote
 
@@ -58,6 +61,10 @@ class ReachLaws(HttpLaws, abstract=True):
         failed = await client.get(f"https://{HOST}:{other.port}/x")
         assert_failure(failed, "SSL_ERROR", sent=False)
         assert other.seen == []
+        before = len(proxy.seen)
+        with _environment(dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY"), proxy.url)):
+            assert_success(await (await pair.another()).get("/x"))
+        assert len(proxy.seen) == before, "no proxy but the one that was given"
 
     @law()
     async def a_proxy_that_fails_is_told(self, pair: Pair) -> None:
@@ -149,3 +156,14 @@ class ReachLaws(HttpLaws, abstract=True):
         assert_success(await client.get("/x"))
         assert_failure(await (await pair.another(server.url, verify=unknown)).post("/x", json=1))
         assert len(server.seen) == 1
+
+
+@contextmanager
+def _environment(said: dict[str, str]) -> Generator[None]:
+    before = dict(os.environ)
+    os.environ.update(said)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
