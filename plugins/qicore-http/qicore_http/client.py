@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from os import PathLike
-from pathlib import Path
 from typing import TypeVar, Unpack, final
 
 from qicore_core import Deadline, Failure, Parts, QiError, Result, Stream, failure
@@ -56,7 +55,7 @@ class HttpClient:
     ) -> None:
         parts = parts or Parts()
         if settings.record is not None:
-            transport = Recorder(transport, Path(settings.record))
+            transport = Recorder(transport, settings.record)
         self._transport = transport
         self._layers = layered(transport, settings, settings.guard)
         self._settings = settings

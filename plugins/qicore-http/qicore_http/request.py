@@ -50,7 +50,7 @@ class Composer:
         settings: the client's.
 
     Raises:
-        QiError: the base URL or a header is wrong; `settings.check()` gives it as a Failure.
+        QiError: the base URL or a header is wrong; `HttpSettings.read` gives it as a Failure.
     """
 
     __slots__ = ("_base", "_idle_timeout", "_known", "_origin", "_own")

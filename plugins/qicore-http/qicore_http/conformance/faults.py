@@ -21,7 +21,7 @@ from .server import Seen, Speaks, reply
 
 __all__ = ["FaultLaws", "nobody"]
 
-_MANY: Final = 150
+_ROUNDS: Final = 10
 # Chunks that are none, or that one reader takes for more than another. RFC 9112, section 7.1.
 CHUNKS: Final = (
     b"zz\r\nhi", b"-2\r\nhi", b"+2\r\nhi", b"0x2\r\nhi", b" 2\r\nhi", b"2\r\nhixx", b"2\nhi",
@@ -119,14 +119,16 @@ class FaultLaws(HttpLaws, abstract=True):
     async def cancelled_requests_free_their_connections(self, pair: Pair) -> None:
         """After many requests that were cut short, the next ones are answered at once."""
         proxy: FaultProxy = await pair.keep(
-            FaultProxy("127.0.0.1", pair.server.port, max_connections=2 * _MANY)
+            FaultProxy("127.0.0.1", pair.server.port, max_connections=2 * self.cancelled)
         )
         client = await pair.another(f"http://127.0.0.1:{proxy.port}", policy=_ONCE)
         assert_success(await client.get("/x"))
         proxy.blackhole()
-        for _ in range(2):
-            tasks = [asyncio.create_task(client.get("/x")) for _ in range(_MANY // 2)]
-            await asyncio.wait(tasks, timeout=0.3)
+        for _ in range(_ROUNDS):
+            tasks = [
+                asyncio.create_task(client.get("/x")) for _ in range(self.cancelled // _ROUNDS)
+            ]
+            await asyncio.wait(tasks, timeout=0.05)
             for task in tasks:
                 task.cancel()
             ended = await asyncio.wait_for(
@@ -134,7 +136,7 @@ class FaultLaws(HttpLaws, abstract=True):
             )
             assert all(isinstance(end, asyncio.CancelledError) for end in ended)
         proxy.heal()
-        again = [client.get("/x", timeout=self.patience) for _ in range(20)]
+        again = [client.get("/x", timeout=self.patience) for _ in range(200)]
         for answer in await asyncio.gather(*again):
             assert_success(answer)
 
@@ -159,6 +161,13 @@ class FaultLaws(HttpLaws, abstract=True):
                 pair.server.on("/x", _then_end(said, is_reset))
                 failed = await client.get("/x")
                 assert_failure(failed, "NETWORK_ERROR", category="NETWORK", sent=True)
+        proxy: FaultProxy = await pair.keep(FaultProxy("127.0.0.1", pair.server.port))
+        by = await pair.another(f"http://127.0.0.1:{proxy.port}", policy=_ONCE)
+        pair.server.on("/x", reply(200, b"whole"))
+        for spoil in (proxy.half_close, proxy.cut, proxy.reset):
+            for after in (0, 20, len(reply(200, b"whole")) - 1):
+                spoil(after_bytes=after)
+                assert_failure(await by.get("/x"), "NETWORK_ERROR", category="NETWORK", sent=True)
         pair.server.on("/x", _then_end(b"HTTP/1.0 200 OK\r\n\r\nall", False))
         assert assert_success(await client.get("/x")).body == b"all"
 
