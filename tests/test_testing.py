@@ -443,6 +443,18 @@ async def test_cut_at_once_ends_idle_connections_and_new_ones() -> None:
 
 
 @in_loop
+async def test_a_cut_ends_a_connection_whose_answer_is_held_back() -> None:
+    async with proxied() as (proxy, echo), connected(proxy) as client:
+        proxy.delay(3600.0)
+        client.say(b"held")
+        assert await client.hears_nothing()
+        proxy.cut()
+        async with asyncio.timeout(5.0):
+            assert await client.reader.read() == b""
+            await echo.ended.wait()
+
+
+@in_loop
 async def test_reset_is_a_reset() -> None:
     async with proxied() as (proxy, echo), connected(proxy) as client:
         await client.ask(b"hello")

@@ -195,8 +195,8 @@ class _Link:
     async def run(self) -> None:
         """Pass both ways until both have ended; a side that breaks breaks the other."""
         try:
-            opening = asyncio.open_connection(*self._proxy._peer)
-            reader, peer = await asyncio.wait_for(opening, _CONNECT_TIMEOUT)
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                reader, peer = await asyncio.open_connection(*self._proxy._peer)
             self._peer = peer
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pass_up(peer))
@@ -261,7 +261,8 @@ class _Link:
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until the fault is switched."""
         try:
-            await asyncio.wait_for(self._proxy._switched.wait(), seconds)
+            async with asyncio.timeout(seconds):  # 3.11's wait_for may lose a cancellation
+                await self._proxy._switched.wait()
         except TimeoutError:
             return
 
