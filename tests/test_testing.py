@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -533,6 +535,19 @@ async def test_one_connection_too_many_is_reset() -> None:
             await asyncio.sleep(0)
         async with connected(proxy) as another:  # there is room again
             assert await another.ask(b"hello") == b"hello"
+
+
+@in_loop
+async def test_half_closing_one_that_has_just_gone_is_no_error() -> None:
+    loop = asyncio.get_running_loop()
+    async with proxied() as (proxy, _):
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, (proxy.host, proxy.port))
+            await loop.sock_sendall(client, b"hello")
+            assert await loop.sock_recv(client, 5) == b"hello"
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        proxy.half_close()  # the reset has come, and the proxy has not read it
 
 
 @in_loop

@@ -269,7 +269,10 @@ class _Link:
     def _end(self, ending: Ending) -> None:
         self._silenced = True
         if ending == "half_close":
-            self._client.write_eof()
+            try:
+                self._client.write_eof()
+            except OSError:
+                pass  # it has gone, and nobody has read that yet
             return
         self._orderly = ending == "cut"
         self.cancel()
