@@ -580,6 +580,27 @@ def test_a_connection_that_the_proxy_ends_is_no_error_of_the_loop(end: str) -> N
 
 
 @in_loop
+async def test_a_client_that_resets_while_the_proxy_ends_is_no_error_of_the_loop() -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    async with proxied() as (proxy, _), connected(proxy) as client:
+        client.say(b"x" * 20_000_000)  # and never reads: the proxy cannot pass it all
+        while not proxy._links:  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(0)
+        (link,) = proxy._links
+        while not link._client.transport.get_write_buffer_size():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        proxy.cut()
+        await asyncio.sleep(0)  # it closes, and waits until all is sent
+        client.writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        client.writer.transport.abort()
+        await asyncio.wait([link.task], timeout=5.0)
+    assert reported == []
+
+
+@in_loop
 async def test_a_cancellation_by_somebody_else_passes_through_the_proxy() -> None:
     async with proxied() as (proxy, _), connected(proxy) as client:
         await client.ask(b"hello")

@@ -211,6 +211,8 @@ class _Link:
                 if self._orderly:
                     self._client.close()  # sends what is left, then the end
                     await self._client.wait_closed()
+            except OSError:
+                pass  # the client did not wait for it
             finally:
                 _reset(self._client)
 
