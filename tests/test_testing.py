@@ -551,6 +551,22 @@ async def test_half_closing_one_that_has_just_gone_is_no_error() -> None:
 
 
 @in_loop
+async def test_half_closing_ends_an_answer_that_a_black_hole_holds() -> None:
+    async with proxied() as (proxy, echo), connected(proxy) as client:
+        proxy.delay(3600.0)
+        client.say(b"held")
+        assert await client.hears_nothing()
+        proxy.blackhole()
+        assert await client.hears_nothing()
+        proxy.half_close()
+        assert await client.reader.read() == b""
+        client.say(b" and heard")
+        async with asyncio.timeout(5.0):
+            while echo.heard != b"held and heard":  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0)
+
+
+@in_loop
 async def test_leaving_the_proxy_ends_every_connection() -> None:
     async with proxied() as (proxy, echo), connected(proxy) as client:
         await client.ask(b"hello")

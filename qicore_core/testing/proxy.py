@@ -234,8 +234,10 @@ class _Link:
     async def _spoil(self, data: bytes) -> None:
         """Pass some of an answer as the fault of the moment has it, then look again."""
         delayed: _Fault | None = None
-        while data and not self._silenced:
+        while data:
             await self._out_of_the_hole()
+            if self._silenced:
+                return
             fault = self._proxy._fault
             if fault.delay and fault is not delayed:
                 await self._wait(fault.delay)
