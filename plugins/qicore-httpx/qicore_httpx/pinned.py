@@ -7,6 +7,7 @@ those of another: the certificate of one is no proof of the other.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -45,13 +46,29 @@ class PinningTransport(httpx2.AsyncHTTPTransport):
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(verify=context)
         # Without this the names that `pinned` makes lead nowhere, as no name server knows them.
-        self._pool = httpcore2.AsyncConnectionPool(
+        self._pool = _Pool(
             ssl_context=context,
             max_connections=_LIMITS.max_connections,
             max_keepalive_connections=_LIMITS.max_keepalive_connections,
             keepalive_expiry=_LIMITS.keepalive_expiry,
             network_backend=_PinningBackend(),
         )
+
+
+class _Pool(httpcore2.AsyncConnectionPool):
+    """A pool that closes all that it means to, also where its caller is cancelled meanwhile."""
+
+    async def _close_connections(self, closing: list[Any]) -> None:
+        # httpcore2's shield holds off anyio's cancellations and not asyncio's own: the first one
+        # would leave the rest open, in nobody's hands.
+        cancelled: asyncio.CancelledError | None = None
+        for connection in closing:
+            try:
+                await connection.aclose()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
 
 class _PinningBackend(httpcore2.AsyncNetworkBackend):
