@@ -448,6 +448,21 @@ def test_fifty_threads_with_loops_of_their_own_are_one_computation(cache: Cache[
     assert len({id(answer.unwrap()) for answer in answers}) == 50, "each has its own"
 
 
+def test_fifty_tasks_are_one_computation(cache: Cache[Any], loop: asyncio.Runner) -> None:
+    ran: list[int] = []
+
+    async def compute() -> list[int]:
+        ran.append(1)
+        await followed(cache, 49)
+        return [7]
+
+    async def ask() -> list[Result[Any]]:
+        return await asyncio.gather(*[cache.get_or_set("k", compute) for _ in range(50)])
+
+    assert loop.run(ask()) == [success([7])] * 50
+    assert ran == [1]
+
+
 class Gate:
     """A factory that tells when it has begun and goes on when it may."""
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import Phase, settings
 
-from qicore_core import Failure, Opening, Result, failure, success
+from qicore_core import Failure, Opening, Parts, Result, failure, success
 from qicore_http import Body, Headers, HttpClient, HttpReply, HttpRequest, HttpResponse
 from qicore_http.conformance import HttpContract
 from qicore_http.errors import network_error
@@ -280,6 +280,7 @@ BROKEN: dict[str, type[Any]] = {
     "what_was_never_sent_is_repeated": NeverFails,
     "retry_after_is_kept": SaysGone,
     "a_breaker_is_of_one_host": NeverFails,
+    "a_half_open_breaker_passes_its_probes_alone": SendsTwice,
     "a_drip_does_not_stretch_the_deadline": NeverFails,
     "silence_comes_to_an_end": NeverFails,
     "cancelled_requests_free_their_connections": LosesPlaces,
@@ -304,7 +305,7 @@ class Bench(HttpContract, abstract=True):
     patience = 1.0
     broken: type[Any]
 
-    def open_client(self, base: str, /, **options: Any) -> Any:
+    def open_client(self, base: str, /, *, parts: Parts | None = None, **options: Any) -> Any:
         names = {one.name for one in fields(TransportSettings)}
         given = {name: options.pop(name) for name in names & options.keys()}
         read = read_transport(TransportSettings, "stdlib:", given, "stdlib").unwrap()
@@ -312,8 +313,8 @@ class Bench(HttpContract, abstract=True):
         async def start() -> Result[HttpClient]:
             own = HttpSettings.read({"base_url": base, **options}).unwrap()
             if issubclass(self.broken, HttpClient):
-                return success(self.broken(StdlibTransport(read), own))
-            return success(HttpClient(self.broken(read), own))
+                return success(self.broken(StdlibTransport(read), own, parts))
+            return success(HttpClient(self.broken(read), own, parts))
 
         return Opening(start)
 

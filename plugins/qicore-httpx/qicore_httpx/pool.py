@@ -7,6 +7,7 @@ those of another: the certificate of one is no proof of the other.
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address
 from typing import Any, Final, final
 from urllib.parse import urlsplit
@@ -65,7 +66,7 @@ class PinningTransport(httpx2.AsyncHTTPTransport):
 
 
 class _Pool(httpcore2.AsyncConnectionPool):
-    """A pool that keeps no connection on which more came than was asked for."""
+    """A pool that keeps no connection on which more came than asked for, and closes all others."""
 
     def create_connection(self, origin: httpcore2.Origin) -> httpcore2.AsyncConnectionInterface:
         """Make a connection that has expired also where it cannot be used any more."""
@@ -73,6 +74,19 @@ class _Pool(httpcore2.AsyncConnectionPool):
         has_expired = made.has_expired
         made.has_expired = lambda: has_expired() or _is_spent(made)
         return made  # type: ignore[no-any-return]  # Any for what is set on it
+
+    async def _close_connections(self, closing: list[Any]) -> None:
+        """Close all that it means to, also where its caller is cancelled meanwhile."""
+        # httpcore2's shield holds off anyio's cancellations and not asyncio's own: the first one
+        # would leave the rest open, in nobody's hands.
+        cancelled: asyncio.CancelledError | None = None
+        for connection in closing:
+            try:
+                await connection.aclose()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
 
 def _is_spent(connection: Any) -> bool:

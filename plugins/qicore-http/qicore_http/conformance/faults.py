@@ -9,12 +9,13 @@ import socket
 import struct
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import islice
 from time import monotonic
 from typing import Final
 
-from qicore_core import CircuitBreakerConfig, Failure, Policy, Success
+from qicore_core import CircuitBreakerConfig, Failure, Parts, Policy, Success
 from qicore_core.conformance import law
-from qicore_core.testing import FaultProxy, assert_failure, assert_success
+from qicore_core.testing import FakeClock, FaultProxy, assert_failure, assert_success
 
 from .pair import QUICK, HttpLaws, Pair
 from .server import Seen, Speaks, reply
@@ -87,6 +88,31 @@ class FaultLaws(HttpLaws, abstract=True):
         codes = [assert_failure(await client.get(place)).code for _ in range(4)]
         assert codes == ["NETWORK_ERROR"] * 3 + ["CIRCUIT_OPEN"]
         assert_success(await client.get("/x"))
+
+    @law()
+    async def a_half_open_breaker_passes_its_probes_alone(self, pair: Pair) -> None:
+        """Of thirty callers of a host that may be back, as many as are permitted reach it."""
+        clock, may_answer = FakeClock(), asyncio.Event()
+
+        async def answer(_: Seen, writer: asyncio.StreamWriter) -> None:
+            await may_answer.wait()
+            writer.write(reply(200))
+
+        breaker = CircuitBreakerConfig(failure_threshold=1, half_open_permits=3)
+        client = await pair.another(policy=Policy(breaker=breaker), parts=Parts(clock=clock))
+        pair.server.on("/x", reply(503))
+        assert_failure(await client.get("/x"), code="HTTP_ERROR")
+        assert_failure(await client.get("/x"), code="CIRCUIT_OPEN")
+        pair.server.on("/x", answer)
+        clock.advance(breaker.timeout_seconds)
+        calls = [asyncio.create_task(client.get("/x")) for _ in range(30)]
+        ends = asyncio.as_completed(calls, timeout=self.patience)
+        for end in islice(ends, 27):
+            assert_failure(await end, code="CIRCUIT_OPEN")
+        may_answer.set()
+        for end in ends:
+            assert_success(await end)
+        assert pair.server.count("/x") == 1 + 3
 
     @law()
     async def a_drip_does_not_stretch_the_deadline(self, pair: Pair) -> None:
