@@ -20,7 +20,7 @@ import sqlite3
 from time import monotonic
 from typing import Final, final
 
-__all__ = ["Bounds", "Sums", "is_over", "weigh"]
+__all__ = ["Bounds", "is_over", "weigh"]
 
 _ENTRY_BYTES: Final = 100  # besides its texts and its value, in both trees
 _PAGE_BYTES: Final = 4096  # a value that does not fit into one fills several
@@ -30,7 +30,6 @@ _MOST_STEPS: Final = 10  # before marks count no more
 _SWEEP_ENTRIES: Final = 1_000
 _SWEEP_SECONDS: Final = 0.1
 
-_KEEP_SUMS: Final = "update qicore_cache_sums set entries = ?, bytes = ?"
 _COUNT: Final = "select count(*), coalesce(sum(size), 0) from qicore_cache_entries"
 _NEXT: Final = "select id, ends, size from qicore_cache_entries where id > ? order by id limit ?"
 _REMOVE: Final = "delete from qicore_cache_entries where id = ?"
@@ -40,33 +39,6 @@ def weigh(ns: str, key: str, data: bytes, /) -> int:
     """Estimate the bytes that an entry takes: its texts stand in the table and in its index."""
     size = 2 * (len(ns) + len(key)) + len(data) + _ENTRY_BYTES
     return size if size <= _PAGE_BYTES else -(-size // _PAGE_BYTES) * _PAGE_BYTES
-
-
-@final
-class Sums:
-    """What there is, as far as a transaction has come; nobody else writes meanwhile."""
-
-    __slots__ = ("_before", "_connection", "entries", "size_bytes")
-
-    def __init__(self, connection: sqlite3.Connection, entries: int, size_bytes: int) -> None:
-        self._connection = connection
-        self._before = entries, size_bytes
-        self.entries, self.size_bytes = entries, size_bytes
-
-    def add(self, entries: int, size_bytes: int) -> None:
-        """Count entries that come, or with negative numbers go."""
-        self.entries += entries
-        self.size_bytes += size_bytes
-
-    def recount(self) -> None:
-        """Look at each entry: someone else has changed the tables."""
-        self.entries, self.size_bytes = self._connection.execute(_COUNT).fetchone()
-
-    def keep(self) -> None:
-        """Write down what there is now."""
-        now = self.entries, self.size_bytes
-        if now != self._before:
-            self._connection.execute(_KEEP_SUMS, now)
 
 
 @final
@@ -93,65 +65,76 @@ class Bounds:
         self._marks[id % _MARKS] = 1
 
     def make_room(
-        self, connection: sqlite3.Connection, sums: Sums, size_bytes: int, now: float, /
-    ) -> None:
-        """Let entries go until one more of that size is within the bounds."""
-        if self._fits(sums, 1, size_bytes):
-            return
+        self, connection: sqlite3.Connection, sums: tuple[int, int], size: int, now: float, /
+    ) -> tuple[int, int]:
+        """Let entries go until one more of a size is within the bounds.
+
+        Args:
+            connection: in a transaction.
+            sums: how many entries there are, and how many bytes.
+            size: of the one more, in bytes.
+            now: the time of the world.
+
+        Returns:
+            the sums of what is left.
+        """
+        most_entries, most_bytes = self.max_entries - 1, self.max_bytes - size
+        entries, total = sums
+        if entries <= most_entries and total <= most_bytes:
+            return sums
         if monotonic() >= self._sweep_at:
-            self._sweep(connection, sums, now)
-            if self._fits(sums, 1, size_bytes):
-                return
+            gone, freed = self._sweep(connection, now)
+            entries, total = entries - gone, total - freed
+            if entries <= most_entries and total <= most_bytes:
+                return entries, total
         # as it walks anyhow, some room for those that come next
-        entries = 1 + self.max_entries // 100
-        size_bytes = min(size_bytes + self.max_bytes // 100, self.max_bytes)
+        most_entries -= self.max_entries // 100
+        most_bytes = max(most_bytes - self.max_bytes // 100, 0)
         steps = 0
-        while not self._fits(sums, entries, size_bytes):
-            steps += 1
+        while entries > most_entries or total > most_bytes:
             rows = connection.execute(_NEXT, (self._hand, _STEP)).fetchall()
+            steps += 1
             if rows:
-                self._walk(connection, sums, rows, (entries, size_bytes, now, steps > _MOST_STEPS))
+                excess = entries - most_entries, total - most_bytes
+                gone, freed = self._walk(connection, rows, excess, now, steps > _MOST_STEPS)
+                entries, total = entries - gone, total - freed
             elif self._hand:
                 self._hand = 0  # behind the newest comes the oldest
             else:
-                sums.recount()  # there is nothing, and the sums said otherwise
-                return
+                left: tuple[int, int] = connection.execute(_COUNT).fetchone()
+                return left  # nothing, and the sums said otherwise
+        return entries, total
 
     def _walk(
         self,
         connection: sqlite3.Connection,
-        sums: Sums,
         rows: list[tuple[int, float | None, int]],
-        wanted: tuple[int, int, float, bool],
-    ) -> None:
-        """Move the hand over the next entries, as far as room is wanted."""
-        entries, size_bytes, now, is_tired = wanted
-        gone = []
+        excess: tuple[int, int],
+        now: float,
+        is_tired: bool,
+    ) -> tuple[int, int]:
+        """Move the hand over the next entries until the excess is gone; give what went."""
+        gone, freed = list[tuple[int]](), 0
         for id, ends, size in rows:
             self._hand = id
             if self._marks[id % _MARKS] and not is_tired and not is_over(ends, now):
                 self._marks[id % _MARKS] = 0
                 continue
             gone.append((id,))
-            sums.add(-1, -size)
-            if self._fits(sums, entries, size_bytes):
+            freed += size
+            if len(gone) >= excess[0] and freed >= excess[1]:
                 break
         connection.executemany(_REMOVE, gone)
+        return len(gone), freed
 
-    def _sweep(self, connection: sqlite3.Connection, sums: Sums, now: float) -> None:
-        """Forget those of the next entries that have expired."""
+    def _sweep(self, connection: sqlite3.Connection, now: float) -> tuple[int, int]:
+        """Forget those of the next entries that have expired; give what went."""
         self._sweep_at = monotonic() + _SWEEP_SECONDS
         rows = connection.execute(_NEXT, (self._swept, _SWEEP_ENTRIES)).fetchall()
         self._swept = rows[-1][0] if len(rows) == _SWEEP_ENTRIES else 0
-        gone = [(id, size) for id, ends, size in rows if is_over(ends, now)]
-        connection.executemany(_REMOVE, [(id,) for id, _ in gone])
-        sums.add(-len(gone), -sum([size for _, size in gone]))
-
-    def _fits(self, sums: Sums, entries: int, size_bytes: int) -> bool:
-        return (
-            sums.entries + entries <= self.max_entries
-            and sums.size_bytes + size_bytes <= self.max_bytes
-        )
+        over = [(id, size) for id, ends, size in rows if is_over(ends, now)]
+        connection.executemany(_REMOVE, [(id,) for id, _ in over])
+        return len(over), sum([size for _, size in over])
 
 
 def is_over(ends: float | None, now: float, /) -> bool:

@@ -152,6 +152,7 @@ class SqliteStore:
             return opened
         lanes = opened.value
         try:
+            await lanes.write(_work(self._table.lengthen_log, ()), is_alone=True)
             made = await lanes.write(_work(self._table.missing, ()), is_alone=True)
             if made and made.value:  # else nothing is written: the file may be for reading alone
                 made = await lanes.write(_work(self._table.make, ()))

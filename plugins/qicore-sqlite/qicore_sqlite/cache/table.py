@@ -14,7 +14,7 @@ from qicore_cache import MISSING, Entry, Missing
 from qicore_cache.refusals import not_a_number
 from qicore_cache.settings import COUNTS, number_in
 
-from .bounds import Bounds, Sums, is_over, weigh
+from .bounds import Bounds, is_over, weigh
 from .errors import foreign
 
 __all__ = ["Table"]
@@ -37,6 +37,7 @@ _TABLES: Final = {
         " token TEXT NOT NULL, ends REAL NOT NULL, PRIMARY KEY (ns, key)) WITHOUT ROWID"
     ),
 }
+_LOG_PAGES: Final = 4_000  # 16 MB
 _HAVE: Final = "select name, sql from sqlite_master where name in (?, ?, ?)"
 _READ: Final = "select id, ends, data from qicore_cache_entries where ns = ? and key = ?"
 _FIND: Final = (
@@ -53,7 +54,8 @@ _CHANGE: Final = "update qicore_cache_entries set ends = ?, size = ?, data = ? w
 _MOVE_END: Final = "update qicore_cache_entries set ends = ? where id = ?"
 _REMOVE: Final = "delete from qicore_cache_entries where id = ?"
 _WEIGH_ALL: Final = "select count(*), coalesce(sum(size), 0) from qicore_cache_entries where ns = ?"
-_TAKE_ALL: Final = "update qicore_cache_sums set entries = entries - ?, bytes = bytes - ?"
+_KEEP: Final = "update qicore_cache_sums set entries = ?, bytes = ?"
+_TAKE: Final = "update qicore_cache_sums set entries = entries - ?, bytes = bytes - ?"
 _REMOVE_ALL: Final = "delete from qicore_cache_entries where ns = ?"
 _COUNT: Final = (
     "select count(*) from qicore_cache_entries where ns = ? and (ends is null or ends > ?)"
@@ -89,6 +91,11 @@ class Table:
                 raise foreign(name)
         return [name for name in _TABLES if name not in have]
 
+    @staticmethod
+    def lengthen_log(connection: sqlite3.Connection, /) -> None:
+        """Have the writer copy its log into the file less often: what it copies, it copies once."""
+        connection.execute(f"pragma wal_autocheckpoint={_LOG_PAGES}")
+
     def make(self, connection: sqlite3.Connection, /) -> None:
         """Make the tables that are not there; another process may have done so meanwhile."""
         for name in self.missing(connection):
@@ -110,32 +117,25 @@ class Table:
         self, connection: sqlite3.Connection, ns: str, entries: Mapping[str, Entry], /
     ) -> None:
         """Keep entries; one larger than the whole cache may be is not kept."""
-        sums, now = None, self._now()
+        now = self._now()
         for key, entry in entries.items():
-            found = _find(connection, ns, key)
-            sums = sums or Sums(connection, found[0], found[1])
             ends = None if entry.ttl is None else now + entry.ttl
-            self._put(connection, sums, found, (ns, key, ends, entry.data), now)
-        if sums is not None:
-            sums.keep()
+            self._put(connection, _find(connection, ns, key), (ns, key, ends, entry.data), now)
 
     def delete(self, connection: sqlite3.Connection, ns: str, keys: Iterable[str], /) -> int:
         """Forget keys and give how many were there."""
-        sums, now, gone = None, self._now(), 0
+        now, gone = self._now(), 0
         for key in keys:
-            entries, size_bytes, id, ends, size = _find(connection, ns, key)
-            sums = sums or Sums(connection, entries, size_bytes)
+            _, _, id, ends, size = _find(connection, ns, key)
             if id is not None:
-                gone += ends is None or ends > now
+                gone += not is_over(ends, now)
                 connection.execute(_REMOVE, (id,))
-                sums.add(-1, -size)
-        if sums is not None:
-            sums.keep()
+                connection.execute(_TAKE, (1, size))
         return gone
 
     def clear(self, connection: sqlite3.Connection, ns: str, /) -> int:
         """Forget a namespace."""
-        connection.execute(_TAKE_ALL, connection.execute(_WEIGH_ALL, (ns,)).fetchone())
+        connection.execute(_TAKE, connection.execute(_WEIGH_ALL, (ns,)).fetchone())
         connection.execute(_REMOVE_ALL, (ns,))
         return 0
 
@@ -158,9 +158,7 @@ class Table:
             ends = now + ttl
         if number is None or number not in COUNTS or number + by not in COUNTS:
             raise not_a_number(key)
-        sums = Sums(connection, found[0], found[1])
-        self._put(connection, sums, found, (ns, key, ends, b"%d" % (number + by)), now)
-        sums.keep()
+        self._put(connection, found, (ns, key, ends, b"%d" % (number + by)), now)
         return number + by
 
     def expire(
@@ -197,27 +195,28 @@ class Table:
     def _put(
         self,
         connection: sqlite3.Connection,
-        sums: Sums,
         found: Found,
         entry: tuple[str, str, float | None, bytes],
         now: float,
     ) -> None:
         """Keep an entry, in place of the one that was found."""
         ns, key, ends, data = entry
+        entries, total, id, _, old_size = found
         size, most = weigh(ns, key, data), self._bounds.max_bytes
-        _, _, id, _, old_size = found
         if id is not None:
-            if sums.size_bytes + size - old_size <= most:
+            if total + size - old_size <= most:
                 connection.execute(_CHANGE, (ends, size, data, id))
-                sums.add(0, size - old_size)
                 self._bounds.mark(id)
+                if size != old_size:
+                    connection.execute(_KEEP, (entries, total + size - old_size))
                 return
             connection.execute(_REMOVE, (id,))
-            sums.add(-1, -old_size)
+            entries, total = entries - 1, total - old_size
         if size <= most:
-            self._bounds.make_room(connection, sums, size, now)
+            entries, total = self._bounds.make_room(connection, (entries, total), size, now)
             connection.execute(_ADD, (ns, key, ends, size, data))
-            sums.add(1, size)
+            entries, total = entries + 1, total + size
+        connection.execute(_KEEP, (entries, total))
 
 
 def _find(connection: sqlite3.Connection, ns: str, key: str) -> Found:
