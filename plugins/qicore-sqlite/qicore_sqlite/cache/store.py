@@ -1,7 +1,7 @@
 """Entries in a SQLite file: the narrow protocol on the left, the lanes of a database on the right.
 
 A read goes to a thread, as a disk may take its time and an event loop has none: that costs some
-twenty microseconds and keeps the promise that every wait has a deadline. What is written at once is
+thirty microseconds and keeps the promise that every wait has a deadline. What is written at once is
 one transaction. Threads belong to an event loop; a cache asked from a second one has its own there.
 """
 
