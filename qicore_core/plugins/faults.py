@@ -26,12 +26,12 @@ __all__ = [
     "undecided",
 ]
 
-# Names that a distribution of this project brings: a Failure can then say what to install.
+# Names that qicore-<word> brings: a Failure can then say what to install.
 _OURS: Final = {
-    "cache": {"memory": "qicore-cache", "redis": "qicore-redis", "rediss": "qicore-redis"},
-    "http": {"aiohttp": "qicore-aiohttp", "httpx": "qicore-httpx", "stdlib": "qicore-http"},
-    "llm": {"echo": "qicore-llm"},
-    "sql": {"sqlite": "qicore-sqlite"},
+    "cache": {"memory": "cache", "redis": "redis", "rediss": "redis", "sqlite": "sqlite"},
+    "http": {"aiohttp": "aiohttp", "httpx": "httpx", "stdlib": "http"},
+    "llm": {"echo": "llm"},
+    "sql": {"sqlite": "sqlite"},
 }
 _URLS: Final = {"cache": "memory:", "llm": "echo:", "sql": "sqlite:///app.db"}
 
@@ -95,7 +95,7 @@ def not_found(kind: str, name: str, /) -> QiError:
     brings = ours.get(name)
     if not name:
         message, brings = f"no {kind} plugin is installed", next(iter(ours.values()), None)
-    hint = f"pip install {brings}"
+    hint = f"pip install qicore-{brings}"
     if brings is None:
         near = _nearest(name, [*have, *ours])
         hint = f"install a distribution that brings it (entry point group qicore.{kind})"

@@ -20,6 +20,7 @@ __all__ = [
     "CacheSettings",
     "MemorySettings",
     "key_error",
+    "number_in",
     "read_settings",
     "ttl_error",
 ]
@@ -28,6 +29,7 @@ COUNTS: Final = range(-(2**63), 2**63)  # what every store can count
 MAX_KEY: Final = 1024
 MAX_TTL: Final = 1e10  # seconds: three hundred years, which every store can add to a date
 _MAX_NAMESPACE: Final = 128
+_DIGITS: Final = 19  # of 64 bits; Python refuses to read some thousands
 
 
 @final
@@ -106,6 +108,12 @@ def read_settings(schema: type[S], values: Mapping[str, object], said: str, /) -
             message="; ".join([_said(one) for one in error.errors or (error,)]),
         )
     )
+
+
+def number_in(data: bytes, /) -> int | None:
+    """Read a whole number as stores count it, in digits; None where there is something else."""
+    digits = data.removeprefix(b"-")
+    return int(data) if digits.isdigit() and len(digits) <= _DIGITS else None
 
 
 def ttl_error(ttl: Any, /) -> QiError | None:

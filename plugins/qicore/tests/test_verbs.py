@@ -692,11 +692,13 @@ def test_verify_asks_every_domain_and_every_driver_that_is_installed(
         for listed in plugins.index()
         for one in suites.of_plugin(listed, {}, str(tmp_path))
     }
-    wanted = {"cache/memory", "http/httpx", "http/stdlib", "llm/echo", "sql/sqlite"}
+    wanted = {"cache/memory", "cache/sqlite", "http/httpx", "http/stdlib", "llm/echo", "sql/sqlite"}
     assert wanted <= found.keys()
     assert all(found[name].contract is not None for name in wanted)
     sqlite: Any = found["sql/sqlite"].contract
     assert sqlite.url == f"sqlite:///{tmp_path}/laws.db"
+    on_disk: Any = found["cache/sqlite"].contract
+    assert on_disk.url == f"sqlite:///{tmp_path}/cache.db"
     httpx: Any = found["http/httpx"].contract
     assert httpx.client == "httpx"
 
