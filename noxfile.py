@@ -134,6 +134,13 @@ def http_cache_tests(session: nox.Session) -> None:
     session.run("python", "tests/http_cache/run.py", *session.posargs)
 
 
+@nox.session(python=OLDEST)
+def soak(session: nox.Session) -> None:
+    """Call caches, HTTP and databases in faults: nothing is lost, hung, or grows."""
+    session.install("--constraint", CONSTRAINTS, *_wheels(session))
+    session.run("python", "tests/soak/run.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""

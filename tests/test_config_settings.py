@@ -53,7 +53,7 @@ def test_an_object_is_taken_as_it_is() -> None:
         ({"readers": 0}, "Driver is refused: readers is at least 1, got 0"),
         ({"reders": 5}, "there is no sql setting 'reders', did you mean readers?"),
         ({"max_row": 5}, "there is no sql setting 'max_row', did you mean max_rows?"),
-        ({"max_rows": 5}, "there is no sql setting 'max_rows', it is no part of the URL"),
+        ({"max_rows": 5}, "there is no sql setting 'max_rows', did you mean to give it beside"),
         ({"a.b": 5}, "there is no sql setting 'a.b', there are readers, timeout, password, max"),
     ],
     ids=str,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -443,6 +445,18 @@ async def test_cut_at_once_ends_idle_connections_and_new_ones() -> None:
 
 
 @in_loop
+async def test_a_cut_ends_a_connection_whose_answer_is_held_back() -> None:
+    async with proxied() as (proxy, echo), connected(proxy) as client:
+        proxy.delay(3600.0)
+        client.say(b"held")
+        assert await client.hears_nothing()
+        proxy.cut()
+        async with asyncio.timeout(5.0):
+            assert await client.reader.read() == b""
+            await echo.ended.wait()
+
+
+@in_loop
 async def test_reset_is_a_reset() -> None:
     async with proxied() as (proxy, echo), connected(proxy) as client:
         await client.ask(b"hello")
@@ -524,6 +538,35 @@ async def test_one_connection_too_many_is_reset() -> None:
 
 
 @in_loop
+async def test_half_closing_one_that_has_just_gone_is_no_error() -> None:
+    loop = asyncio.get_running_loop()
+    async with proxied() as (proxy, _):
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, (proxy.host, proxy.port))
+            await loop.sock_sendall(client, b"hello")
+            assert await loop.sock_recv(client, 5) == b"hello"
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        proxy.half_close()  # the reset has come, and the proxy has not read it
+
+
+@in_loop
+async def test_half_closing_ends_an_answer_that_a_black_hole_holds() -> None:
+    async with proxied() as (proxy, echo), connected(proxy) as client:
+        proxy.delay(3600.0)
+        client.say(b"held")
+        assert await client.hears_nothing()
+        proxy.blackhole()
+        assert await client.hears_nothing()
+        proxy.half_close()
+        assert await client.reader.read() == b""
+        client.say(b" and heard")
+        async with asyncio.timeout(5.0):
+            while echo.heard != b"held and heard":  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0)
+
+
+@in_loop
 async def test_leaving_the_proxy_ends_every_connection() -> None:
     async with proxied() as (proxy, echo), connected(proxy) as client:
         await client.ask(b"hello")
@@ -550,6 +593,27 @@ def test_a_connection_that_the_proxy_ends_is_no_error_of_the_loop(end: str) -> N
 
     asyncio.run(main())
     assert [one for one in reported if "proxy.py" in str(one)] == []
+
+
+@in_loop
+async def test_a_client_that_resets_while_the_proxy_ends_is_no_error_of_the_loop() -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    async with proxied() as (proxy, _), connected(proxy) as client:
+        client.say(b"x" * 20_000_000)  # and never reads: the proxy cannot pass it all
+        while not proxy._links:  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(0)
+        (link,) = proxy._links
+        while not link._client.transport.get_write_buffer_size():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        proxy.cut()
+        await asyncio.sleep(0)  # it closes, and waits until all is sent
+        client.writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        client.writer.transport.abort()
+        await asyncio.wait([link.task], timeout=5.0)
+    assert reported == []
 
 
 @in_loop

@@ -26,12 +26,12 @@ __all__ = [
     "undecided",
 ]
 
-# Names that a distribution of this project brings: a Failure can then say what to install.
+# Names that qicore-<word> brings: a Failure can then say what to install.
 _OURS: Final = {
-    "cache": {"memory": "qicore-cache", "redis": "qicore-redis", "rediss": "qicore-redis"},
-    "http": {"aiohttp": "qicore-aiohttp", "httpx": "qicore-httpx", "stdlib": "qicore-http"},
-    "llm": {"echo": "qicore-llm"},
-    "sql": {"sqlite": "qicore-sqlite"},
+    "cache": {"memory": "cache", "redis": "redis", "rediss": "redis", "sqlite": "sqlite"},
+    "http": {"aiohttp": "aiohttp", "httpx": "httpx", "stdlib": "http"},
+    "llm": {"echo": "llm"},
+    "sql": {"sqlite": "sqlite"},
 }
 _URLS: Final = {"cache": "memory:", "llm": "echo:", "sql": "sqlite:///app.db"}
 
@@ -95,7 +95,7 @@ def not_found(kind: str, name: str, /) -> QiError:
     brings = ours.get(name)
     if not name:
         message, brings = f"no {kind} plugin is installed", next(iter(ours.values()), None)
-    hint = f"pip install {brings}"
+    hint = f"pip install qicore-{brings}"
     if brings is None:
         near = _nearest(name, [*have, *ours])
         hint = f"install a distribution that brings it (entry point group qicore.{kind})"
@@ -124,11 +124,9 @@ def no_setting(kind: str, name: str, known: Collection[str], /, code: str) -> Qi
     >>> error.message, error.hint
     ("there is no cache setting 'namespce'", 'did you mean namespace?')
     """
-    near = _nearest(name, known)
+    near = "to give it beside the URL" if name in known else _nearest(name, known)
     message = f"there is no {kind} setting {name!r}"
     hint = f"did you mean {near}?" if near else f"there are {', '.join(known) or 'none'}"
-    if near == name:  # the domain's, said where only its driver reads
-        hint = "it is no part of the URL: give it by name"
     return QiError.configuration(code, message, hint=hint, source=kind, setting=name)
 
 

@@ -212,7 +212,8 @@ class CircuitBreaker:
                     change = self._open(now)
                 elif self._successes >= config.success_threshold:
                     change = self._close()
-        self._tell(change)
+        if change is not None:
+            self._tell(change)
 
     def release(self, permit: int) -> None:
         """Give a permit back without a word on the service: the call was cancelled, or at fault."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Repeatable: TypeAlias = bool | Callable[[QiError], bool]
 
-__all__ = ["Call", "finish"]
+__all__ = ["Call", "error_of", "finish"]
 
 _FOREVER: Final = float("inf")
 
@@ -46,6 +46,7 @@ class Call:
         operation: str | None,
         repeatable: Repeatable,
         is_blocking: bool,
+        began: float | None = None,
     ) -> None:
         self.state = state
         self.fn = fn
@@ -54,7 +55,7 @@ class Call:
         self.repeatable = repeatable
         self.is_blocking = is_blocking
         self.is_told = is_listening()
-        self.began = state.now()
+        self.began = state.now() if began is None else began
         self.attempts = 0
         self.last: QiError | None = None
         self.deadline: Deadline | None = None
@@ -64,23 +65,19 @@ class Call:
         """Make the call, in so many seconds or before the deadline that holds here, if earlier."""
         if timeout is None:
             timeout = self.state.timeout
-        if timeout is not None:
-            with Deadline.after(timeout, clock=self.state.clock) as deadline:
-                result = await self._within(deadline)
+        if timeout is None and current.get() is None:
+            result = await self._tries()
         else:
-            ambient = current.get()
-            result = await (self._tries() if ambient is None else self._within(ambient))
+            limit = _FOREVER if timeout is None else timeout
+            with Deadline.after(limit, clock=self.state.clock) as deadline:
+                result = await self._within(deadline)
         if self.is_told:
-            self._tell("call", self.began, _error_of(result), {"attempts": self.attempts})
+            self._tell("call", self.began, error_of(result), {"attempts": self.attempts})
         return result
 
-    async def go_on(self, result: Result[Any], permit: int, began: float) -> Result[Any]:
+    async def go_on(self, result: Result[Any]) -> Result[Any]:
         """Take up a call whose first attempt, by the shortcut, was no success."""
-        self.began = began
         self.attempts = 1
-        error, breaker = _error_of(result), self.state.breaker
-        if breaker is not None:
-            breaker.record(permit, error, self.state.now() - began)
         return await self._tries(result)
 
     async def _within(self, deadline: Deadline) -> Result[Any]:
@@ -107,10 +104,8 @@ class Call:
                 since = state.now() if self.is_told else 0.0
                 result = await (self._admitted() if state.is_limited else self._guarded())
                 if self.is_told:
-                    self._tell("attempt", since, _error_of(result), {"attempt": self.attempts})
+                    self._tell("attempt", since, error_of(result), {"attempt": self.attempts})
             if not isinstance(result, Failure):
-                if state.budget is not None:
-                    state.budget.give(state.gain)
                 return result
             wait = self._after(result.error)
             if isinstance(wait, QiError):
@@ -138,36 +133,43 @@ class Call:
                 bulkhead.release()
 
     async def _guarded(self) -> Result[Any]:
-        """Make an attempt if the breaker lets it pass, and tell the breaker what came of it."""
-        breaker, now = self.state.breaker, self.state.now
-        attempt = self._attempt if self.state.attempt_timeout is None else self._timed
-        if breaker is None:
-            return await attempt()
-        granted = breaker.acquire()
-        if not granted:
-            return granted
-        permit, since = granted.value, now()
+        """Make an attempt if the breaker lets it pass, and take note of what came of it."""
+        state = self.state
+        breaker = state.breaker
+        permit = breaker.closed_permit if breaker is not None else 0
+        if breaker is not None and not permit:
+            granted = breaker.acquire()
+            if not granted:
+                return granted
+            permit = granted.value
+        since = state.now()
         try:
-            result = await attempt()
+            if state.attempt_timeout is not None:
+                result = await self._timed()
+            elif self.is_blocking:
+                result = self.fn(*self.args)
+            else:
+                result = await self.fn(*self.args)
+            state.settle(result, permit, since)
         except BaseException as end:
+            if breaker is None:
+                raise
             if isinstance(end, Exception) or not self._is_late():
                 breaker.release(permit)  # a bug, or cancelled: no word on the service
             else:  # cut short by the deadline: a service that hangs must not look healthy
-                breaker.record(permit, self._too_late(), now() - since)
+                breaker.record(permit, self._too_late(), state.now() - since)
             raise
-        error = None if result.__class__ is Success else _error_of(result)
-        breaker.record(permit, error, now() - since)
         return result
 
     async def _timed(self) -> Result[Any]:
         limit, clock = self.state.attempt_timeout or 0.0, self.state.clock
         with Deadline.after(limit, clock=clock):
             if self.is_blocking:
-                return await self._attempt()
+                return self.fn(*self.args)  # type: ignore[no-any-return]  # as above
             timer = clock.timeout(limit)
             try:
                 async with timer:
-                    return await self._attempt()
+                    return await self.fn(*self.args)  # type: ignore[no-any-return]  # as above
             except TimeoutError:
                 if not timer.expired():
                     raise
@@ -179,14 +181,6 @@ class Call:
             attempt=self.attempts,
         )
         return failure(error)
-
-    async def _attempt(self) -> Result[Any]:
-        result = self.fn(*self.args)
-        if not self.is_blocking:
-            result = await result
-        if result.__class__ is not Success:
-            _error_of(result)  # it looks whether it is a Result
-        return result  # type: ignore[no-any-return]  # it is one
 
     def _after(self, error: QiError) -> float | QiError:
         """Say how long to wait for the next attempt, or give the error that ends the call."""
@@ -261,7 +255,7 @@ def finish(course: Coroutine[Any, Any, T], /) -> T:
     raise RuntimeError("a synchronous call was about to wait")
 
 
-def _error_of(result: object) -> QiError | None:
+def error_of(result: object) -> QiError | None:
     """Give the error of a Failure and None for a Success; anything else is a bug."""
     if isinstance(result, Failure):
         return result.error

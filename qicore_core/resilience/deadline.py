@@ -24,8 +24,24 @@ else:
 __all__ = ["Deadline", "current"]
 
 
+class _Block:
+    """Something that holds for the inside of a `with`; leaving it brings back what held before."""
+
+    __slots__ = ("_token",)
+
+    _token: Token[Deadline | None] | None
+
+    def __exit__(self, *_: object) -> None:
+        token, self._token = self._token, None
+        assert token is not None  # noqa: S101  # __enter__ set it
+        try:
+            current.reset(token)
+        except ValueError:
+            pass  # a generator may be closed from another context, where nothing was set
+
+
 @final
-class Deadline:
+class Deadline(_Block):
     """A moment by which work must be done. Made by `Deadline.after(seconds)` and entered by `with`.
 
     Inside another one the earlier of the two holds, and `as` gives that one.
@@ -36,12 +52,12 @@ class Deadline:
     True
     """
 
-    __slots__ = ("_at", "_clock", "_token")
+    __slots__ = ("_at", "_clock")
 
     def __init__(self, at: float, clock: Clock = SYSTEM_CLOCK, /) -> None:
         self._at = at
         self._clock = clock
-        self._token: Token[Deadline | None] | None = None
+        self._token = None
 
     @staticmethod
     def after(seconds: float, /, *, clock: Clock = SYSTEM_CLOCK) -> Deadline:
@@ -97,32 +113,17 @@ class Deadline:
         self._token = current.set(holds)
         return holds
 
-    def __exit__(self, *_: object) -> None:
-        token, self._token = self._token, None
-        assert token is not None  # noqa: S101  # __enter__ set it
-        _leave(token)
-
     def __repr__(self) -> str:
         return f"<Deadline in {self.remaining():.3f} s>"
 
 
-class _Lifted:
+class _Lifted(_Block):
     """The block that `Deadline.lifted` makes."""
 
-    __slots__ = ("_token",)
+    __slots__ = ()
 
     def __enter__(self) -> None:
         self._token = current.set(None)
-
-    def __exit__(self, *_: object) -> None:
-        _leave(self._token)
-
-
-def _leave(token: Token[Deadline | None]) -> None:
-    try:
-        current.reset(token)
-    except ValueError:
-        pass  # a generator may be closed from another context, where nothing was set
 
 
 current: Final[ContextVar[Deadline | None]] = ContextVar("qicore_deadline", default=None)

@@ -11,7 +11,7 @@ from _thread import allocate_lock  # what threading.Lock is, without the cost of
 from ..events import is_listening
 from ..result import Success
 from .breaker import CircuitBreaker, CircuitBreakerConfig
-from .call import Call, finish
+from .call import Call, error_of, finish
 from .deadline import current
 from .limits import Bulkhead, Rate, RateLimiter, TokenBucket
 from .retry import RetryBudget
@@ -115,14 +115,14 @@ class Runner:
         """
         state = self.find(key, policy)
         permit = state.shortcut() if timeout is None else 0
-        if permit:  # nearly always: what follows is all that such a call costs
-            began = state.now()
-            result = await fn(*args)
-            if state.settle(result, permit, began):
-                return result
-            call = Call(state, fn, args, operation, repeatable, False)
-            return await call.go_on(result, permit, began)
-        return await Call(state, fn, args, operation, repeatable, False).run(timeout)
+        if not permit:
+            return await Call(state, fn, args, operation, repeatable, False).run(timeout)
+        began = state.now()
+        result = await fn(*args)
+        state.settle(result, permit, began)
+        if result.__class__ is Success:  # nearly always: the above is all that such a call costs
+            return result
+        return await Call(state, fn, args, operation, repeatable, False, began).go_on(result)
 
     def call(
         self,
@@ -142,14 +142,14 @@ class Runner:
         """
         state = self.find(key, policy)
         permit = state.shortcut() if timeout is None else 0
-        if permit:
-            began = state.now()
-            result = fn(*args)
-            if state.settle(result, permit, began):
-                return result
-            call = Call(state, fn, args, operation, repeatable, True)
-            return finish(call.go_on(result, permit, began))
-        return finish(Call(state, fn, args, operation, repeatable, True).run(timeout))
+        if not permit:
+            return finish(Call(state, fn, args, operation, repeatable, True).run(timeout))
+        began = state.now()
+        result = fn(*args)
+        state.settle(result, permit, began)
+        if result.__class__ is Success:
+            return result
+        return finish(Call(state, fn, args, operation, repeatable, True, began).go_on(result))
 
     def find(self, key: Hashable, policy: Policy | None) -> State:
         """Give the state for a key and the policy of a single call, made when first asked for."""
@@ -248,12 +248,10 @@ class State:
             return self.breaker.closed_permit if self.breaker is not None else 1
         return 0
 
-    def settle(self, result: object, permit: int, began: float) -> bool:
-        """Take note of a first attempt made by the shortcut; False if there is more to do."""
-        if result.__class__ is not Success:
-            return False
+    def settle(self, result: object, permit: int, began: float) -> None:
+        """Take note of what came of an attempt."""
+        error = None if result.__class__ is Success else error_of(result)
         if self.breaker is not None:
-            self.breaker.record(permit, None, self.now() - began)
-        if self.budget is not None:
+            self.breaker.record(permit, error, self.now() - began)
+        if error is None and self.budget is not None:
             self.budget.give(self.gain)
-        return True

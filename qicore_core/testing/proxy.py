@@ -195,8 +195,8 @@ class _Link:
     async def run(self) -> None:
         """Pass both ways until both have ended; a side that breaks breaks the other."""
         try:
-            opening = asyncio.open_connection(*self._proxy._peer)
-            reader, peer = await asyncio.wait_for(opening, _CONNECT_TIMEOUT)
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                reader, peer = await asyncio.open_connection(*self._proxy._peer)
             self._peer = peer
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pass_up(peer))
@@ -211,6 +211,8 @@ class _Link:
                 if self._orderly:
                     self._client.close()  # sends what is left, then the end
                     await self._client.wait_closed()
+            except OSError:
+                pass  # the client did not wait for it
             finally:
                 _reset(self._client)
 
@@ -232,8 +234,10 @@ class _Link:
     async def _spoil(self, data: bytes) -> None:
         """Pass some of an answer as the fault of the moment has it, then look again."""
         delayed: _Fault | None = None
-        while data and not self._silenced:
+        while data:
             await self._out_of_the_hole()
+            if self._silenced:
+                return
             fault = self._proxy._fault
             if fault.delay and fault is not delayed:
                 await self._wait(fault.delay)
@@ -261,14 +265,18 @@ class _Link:
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until the fault is switched."""
         try:
-            await asyncio.wait_for(self._proxy._switched.wait(), seconds)
+            async with asyncio.timeout(seconds):  # 3.11's wait_for may lose a cancellation
+                await self._proxy._switched.wait()
         except TimeoutError:
             return
 
     def _end(self, ending: Ending) -> None:
         self._silenced = True
         if ending == "half_close":
-            self._client.write_eof()
+            try:
+                self._client.write_eof()
+            except OSError:
+                pass  # it has gone, and nobody has read that yet
             return
         self._orderly = ending == "cut"
         self.cancel()

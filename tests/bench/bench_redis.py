@@ -7,7 +7,7 @@ gets, shown for each get.
 
 The layers are shown each with all those below it: the connection; the store, with its epoch; the
 cache, of values that are bytes already; the cache with JSON; the same with retry and breaker.
-docs/explanation/speed.md has them as a table.
+docs/explanation/what-a-call-costs.md has them as a table.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from qicore_http.errors import (
     timeout_error,
     tls_error,
 )
+from qicore_http.proxy import proxy_refused
 
 __all__ = ["ERRORS", "unreadable"]
 
@@ -39,8 +40,8 @@ def _unknown_host(error: Exception) -> QiError:
     return network_error(reason_of(error, "there is no such host"), sent=False)
 
 
-def _refused_by_proxy(_: Exception) -> QiError:
-    return network_error("the proxy makes no connection to the server", sent=False)
+def _refused_by_proxy(error: aiohttp.ClientHttpProxyError) -> QiError:
+    return proxy_refused(error.status)
 
 
 def _insecure(error: Exception) -> QiError:

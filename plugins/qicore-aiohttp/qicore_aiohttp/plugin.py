@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qicore_core import Opening, Parts, PluginInfo, Registry, Result, failure, hookimpl
+from qicore_core import Opening, Parts, PluginInfo, Registry, Result, hookimpl
 from qicore_http import HTTP, HttpTransport
-from qicore_http.settings import setting_error
+from qicore_http.reach import SETTINGS
 
-from .settings import AiohttpSettings
 from .transport import AiohttpTransport
 
 __all__ = ["open_transport", "qicore_plugin_info", "qicore_register_adapters"]
@@ -19,7 +18,7 @@ def qicore_plugin_info(info: PluginInfo) -> None:
     """Say what `aiohttp` is."""
     info.summary = "aiohttp: connections that are kept and shared, with the least CPU"
     info.settings = {
-        "verify": "what checks certificates; by default the system's trust",
+        **SETTINGS,
         "client_object": "an aiohttp.ClientSession of your own, which you close",
     }
 
@@ -40,8 +39,8 @@ def open_transport(
     """
 
     async def start() -> Result[HttpTransport]:
-        if url != "aiohttp:":
-            return failure(setting_error("client", "a transport has a name alone, and no URL"))
-        return AiohttpSettings.read(settings).map(AiohttpTransport)
+        from .settings import AiohttpSettings  # late: aiohttp is for those who open the transport
+
+        return AiohttpSettings.read(url, settings).map(AiohttpTransport)
 
     return Opening(start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.connector import NEEDS_CLEANUP_CLOSED, Connection
@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from qicore_http import HttpRequest
+from qicore_http.proxy import Proxy
 
 from .errors import ERRORS
 from .settings import AiohttpSettings
@@ -45,7 +46,9 @@ def session_of(settings: AiohttpSettings, /) -> aiohttp.ClientSession:
     )
 
 
-async def ask(session: aiohttp.ClientSession, request: HttpRequest, /) -> aiohttp.ClientResponse:
+async def ask(
+    session: aiohttp.ClientSession, request: HttpRequest, via: Proxy | None, /
+) -> aiohttp.ClientResponse:
     """Send a request, byte for byte as it is, and give the answer's head.
 
     One to an address has it in place of the host in its URL, and the host beside it. So the pool
@@ -57,6 +60,13 @@ async def ask(session: aiohttp.ClientSession, request: HttpRequest, /) -> aiohtt
         name = url.raw_host
         headers = (("Host", url.host_port_subcomponent or ""), *headers)
         url = url.with_host(request.address)
+    by: dict[str, Any] = {}
+    if via is not None:
+        by = {"proxy": URL(via.url)}
+        if url.scheme == "https":
+            by["proxy_headers"] = via.told  # aiohttp writes to it
+        else:
+            headers = (*via.told.items(), *headers)
     seconds = request.idle_timeout
     return await session.request(
         request.method,
@@ -66,6 +76,7 @@ async def ask(session: aiohttp.ClientSession, request: HttpRequest, /) -> aiohtt
         allow_redirects=False,
         timeout=aiohttp.ClientTimeout(total=None, connect=seconds, sock_read=seconds),
         server_hostname=name,
+        **by,
     )
 
 
@@ -87,7 +98,8 @@ async def _until_close(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]
 
 def _connector_of(settings: AiohttpSettings) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(
-        ssl=settings.verify or True,
+        ssl=settings.trust or True,
+        limit=settings.max_connections,
         resolver=aiohttp.ThreadedResolver(),  # aiodns, where installed, reads no /etc/nsswitch
         enable_cleanup_closed=NEEDS_CLEANUP_CLOSED,  # elsewhere it is a warning
     )

@@ -1,58 +1,37 @@
-"""What can be set on the `aiohttp` transport, and the one place that checks it."""
+"""What can be set on the `aiohttp` transport. Imports aiohttp: loaded when it opens."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import final
 
-from qicore_core import Failure, Result, failure, success
-from qicore_http.settings import setting_error, trust_of
+import aiohttp
 
-if TYPE_CHECKING:
-    import aiohttp
+from qicore_core import Result
+from qicore_http.reach import TransportSettings, read_transport
 
 __all__ = ["AiohttpSettings"]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AiohttpSettings:
+class AiohttpSettings(TransportSettings):
     """How the transport reaches servers.
 
     Attributes:
-        verify: what checks certificates; None is the system's trust.
         client_object: a session of the caller's, which the caller closes. Its connector and its
             proxy are used; its headers, cookies, auth, base URL, timeouts, traces and middlewares
             are not, as they would follow redirects to other origins.
     """
 
-    verify: ssl.SSLContext | None = None
     client_object: aiohttp.ClientSession | None = None
 
     @classmethod
-    def read(cls, given: Mapping[str, object], /) -> Result[AiohttpSettings]:
+    def read(cls, url: str, given: Mapping[str, object], /) -> Result[AiohttpSettings]:
         """Read them from what is given.
 
         Errors:
-            HTTP_SETTINGS_INVALID: one is wrong, or there is none of that name; or there is a
-                session and something to make one with.
-            HTTP_UNSUPPORTED: one that is not supported yet.
+            HTTP_SETTINGS_INVALID, HTTP_UNSUPPORTED: see `read_transport`.
         """
-        import aiohttp  # late: the SDK is for those who open the transport
-
-        named = {name: given[name] for name in given if name != "client_object"}
-        trust = trust_of(named, "aiohttp")
-        if isinstance(trust, Failure):
-            return trust
-        client = given.get("client_object")
-        if client is None:
-            return success(cls(verify=trust.value))
-        if not isinstance(client, aiohttp.ClientSession):
-            kind = type(client)
-            wanted = f"an aiohttp.ClientSession, got {kind.__module__}.{kind.__qualname__}"
-            return failure(setting_error("client_object", wanted))
-        if trust.value is not None:
-            return failure(setting_error("verify", "a session of yours checks certificates itself"))
-        return success(cls(client_object=client))
+        return read_transport(cls, url, given, "aiohttp")

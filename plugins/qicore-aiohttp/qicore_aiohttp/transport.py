@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final, final
 
 from qicore_core import Failure, QiError, Result, failure, success
 from qicore_http import HttpReply, HttpRequest
-from qicore_http.errors import UNSUPPORTED, not_connected
+from qicore_http.errors import not_connected
+from qicore_http.proxy import by_proxy
 
 from .head import head_of
-from .settings import AiohttpSettings
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from .settings import AiohttpSettings
 
 __all__ = ["AiohttpTransport"]
 
@@ -35,7 +37,7 @@ class AiohttpTransport:
 
     __slots__ = (
         "_ask", "_body", "_errors", "_is_closed", "_loop", "_make",
-        "_session", "_settings", "_unreadable",
+        "_session", "_settings", "_unreadable", "_via",
     )  # fmt: skip
 
     def __init__(self, settings: AiohttpSettings, /) -> None:
@@ -48,6 +50,7 @@ class AiohttpTransport:
         self._body = body_of
         self._make = session_of
         self._settings = settings
+        self._via = settings.via
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -58,14 +61,15 @@ class AiohttpTransport:
         Raises:
             RuntimeError: another event loop sent before; connections belong to one.
         """
-        theirs = self._settings.client_object
+        settings = self._settings
+        theirs = settings.client_object
         if self._is_closed or (theirs is not None and theirs.closed):
             return failure(_not_connected())
-        if request.address is not None and theirs is not None:
-            return failure(_cannot_pin())
+        if request.address is not None and (why := settings.unpinnable):
+            return failure(why)
         session = self._session_in(asyncio.get_running_loop())
         try:
-            answered = await self._errors.run(self._ask, session, request)
+            answered = await self._errors.run(self._ask, session, request, self._via)
         except asyncio.CancelledError:
             # To close a session cancels what waits in it, and no task of ours.
             task = asyncio.current_task()
@@ -73,7 +77,7 @@ class AiohttpTransport:
                 raise
             return failure(_not_connected())
         if isinstance(answered, Failure):
-            return answered
+            return answered if self._via is None else failure(by_proxy(answered.error))
         response = answered.value
         headers = head_of(response.status, response.raw_headers)
         if headers is None:
@@ -103,12 +107,3 @@ class AiohttpTransport:
 
 def _not_connected() -> QiError:
     return not_connected("the aiohttp session")
-
-
-def _cannot_pin() -> QiError:
-    return QiError.unsupported(
-        UNSUPPORTED,
-        "a session of yours cannot be told which address to connect to, as a guard needs",
-        hint="leave client_object= out where requests are guarded",
-        source="http",
-    )

@@ -10,9 +10,7 @@ from typing import Final, final
 from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
 
-from qicore_core import QiError
 from qicore_http import Body, HttpRequest
-from qicore_http.errors import INVALID_REQUEST
 
 __all__ = ["Upload", "payload_of"]
 
@@ -48,19 +46,12 @@ class Upload(Payload):
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send it."""
         transport = writer.transport
-        left = self._size
         try:
             async with aclosing(_pieces_of(self._body)) as pieces:
                 async for piece in pieces:
-                    if left is not None:
-                        left -= len(piece)
-                        if left < 0:
-                            raise _not_as_said("longer")
                     async with asyncio.timeout(self._seconds):
                         await writer.write(piece)
                         await writer.drain()
-            if left:
-                raise _not_as_said("shorter")
         except BaseException:
             if transport is not None:
                 transport.abort()  # to close it would wait for what nobody reads
@@ -69,11 +60,6 @@ class Upload(Payload):
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Refuse: a body is sent, never shown."""
         raise TypeError("a body is sent, and not shown")
-
-
-def _not_as_said(how: str) -> QiError:
-    message = f"the body is {how} than the length that it was said to have"
-    return QiError.validation(INVALID_REQUEST, message, source="http")
 
 
 async def _pieces_of(body: bytes | Body) -> AsyncGenerator[bytes | memoryview]:

@@ -68,8 +68,8 @@ def test_a_proxy_that_refuses_has_sent_nothing(server: Server) -> None:
             open_http(client="aiohttp", client_object=mine) as http,
         ):
             failed = await http.post("https://nowhere.invalid/x", json=1)
-            error = assert_failure(failed, "NETWORK_ERROR", sent=False)
-            assert "the proxy" in error.message
+            error = assert_failure(failed, "HTTP_ERROR", category="PERMISSION", sent=False)
+            assert error.message == "the proxy answered 403"
 
     asyncio.run(main())
 

@@ -29,7 +29,7 @@ def test_the_sdk_is_imported_when_a_client_is_opened() -> None:
         ("HTTP_SETTINGS_INVALID", "client_object", 5),
         ("HTTP_SETTINGS_INVALID", "verify", 5),
         ("HTTP_SETTINGS_INVALID", "timeout", 5),
-        ("HTTP_UNSUPPORTED", "proxy", "http://127.0.0.1:1"),
+        ("HTTP_UNSUPPORTED", "http2", True),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(code: str, name: str, value: object) -> None:

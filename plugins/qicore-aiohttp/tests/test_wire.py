@@ -16,7 +16,7 @@ import pytest
 from qicore_aiohttp import AiohttpTransport
 from qicore_aiohttp.settings import AiohttpSettings
 from qicore_core import Failure, Result, success, unwrap
-from qicore_core.testing import FaultProxy, assert_failure, assert_success
+from qicore_core.testing import assert_failure, assert_success
 from qicore_http import Body, Headers, HttpReply, HttpRequest, open_http
 from qicore_http.conformance import Seen, Server, reply
 
@@ -273,29 +273,6 @@ def test_no_text_of_an_exception_of_aiohttp_is_kept(server: Server, send: Send) 
             assert SECRET not in "".join(shown), url
 
     send.run(main)
-
-
-def test_normal_traffic_follows_5000_cancelled_requests(server: Server) -> None:
-    async def main() -> None:
-        async with (
-            FaultProxy("127.0.0.1", server.port, max_connections=6_000) as proxy,
-            open_http(f"http://127.0.0.1:{proxy.port}", client="aiohttp") as http,
-        ):
-            assert_success(await http.get("/x"))
-            proxy.blackhole()
-            for _ in range(10):
-                tasks = [asyncio.create_task(http.get("/x")) for _ in range(500)]
-                await asyncio.wait(tasks, timeout=0.05)
-                for task in tasks:
-                    task.cancel()
-                ended = await asyncio.gather(*tasks, return_exceptions=True)
-                assert all(isinstance(end, asyncio.CancelledError) for end in ended)
-            proxy.heal()
-            again = [http.get("/x", timeout=PATIENCE) for _ in range(200)]
-            for answered in await asyncio.gather(*again):
-                assert_success(answered)
-
-    asyncio.run(main())
 
 
 async def _cut(_: Seen, writer: asyncio.StreamWriter) -> None:

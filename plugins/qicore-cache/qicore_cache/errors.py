@@ -31,9 +31,10 @@ NOT_CONNECTED: Final = "CACHE_NOT_CONNECTED"
 Open it for as long as it is used."""
 
 CONNECTION_FAILED: Final = "CACHE_CONNECTION_FAILED"
-"""NETWORK or UNAVAILABLE: the store could not be reached when it was opened.
+"""NETWORK or UNAVAILABLE or CONFIGURATION or PERMISSION or CONTENTION or INTERNAL: the store could
+not be reached or opened.
 
-Look at the URL, and whether the server runs."""
+Look at the URL, and whether the server runs, or what the file is."""
 
 UNAVAILABLE: Final = "CACHE_UNAVAILABLE"
 """UNAVAILABLE: the store is down or does not take calls; it is never a miss.
@@ -46,13 +47,14 @@ TIMEOUT: Final = "CACHE_TIMEOUT"
 Try again, or allow it more time."""
 
 READ_FAILED: Final = "CACHE_READ_FAILED"
-"""UNKNOWN or NETWORK or AUTHENTICATION or PERMISSION: the store refused to read, or broke off.
+"""UNKNOWN or NETWORK or AUTHENTICATION or PERMISSION or UNAVAILABLE: the store refused to read, or
+broke off.
 
 Look at the cause."""
 
 WRITE_FAILED: Final = "CACHE_WRITE_FAILED"
-"""UNKNOWN or NETWORK or AUTHENTICATION or PERMISSION or EXHAUSTED: the store refused to write, or
-broke off.
+"""UNKNOWN or NETWORK or AUTHENTICATION or PERMISSION or EXHAUSTED or UNAVAILABLE: the store refused
+to write, or broke off.
 
 Look at the cause; a full store needs room or shorter ttls."""
 

@@ -25,14 +25,13 @@ from qicore_core import Result, failure, success
 
 from .isolate import CONSTANT, copied, weigh
 from .refusals import not_a_number
-from .settings import COUNTS
+from .settings import COUNTS, number_in
 from .store import MISSING, Entry, Missing
 
 __all__ = ["MemoryStore"]
 
 _FOREVER: Final = float("inf")
 _ENTRY_BYTES: Final = 200  # besides its value: the node, its place in the dict, the key's head
-_DIGITS: Final = 19  # of 64 bits; Python refuses to read some thousands
 _SWEEP_ENTRIES: Final = 1_000  # at a time: some ten microseconds
 _SWEEP_SECONDS: Final = 0.1
 
@@ -300,6 +299,5 @@ class MemoryStore:
 
 def _number(value: Any, coded: bool) -> int | None:
     if coded:
-        digits = value.removeprefix(b"-") if isinstance(value, bytes) else b""
-        return int(value) if digits.isdigit() and len(digits) <= _DIGITS else None
+        return number_in(value) if isinstance(value, bytes) else None
     return value if type(value) is int else None

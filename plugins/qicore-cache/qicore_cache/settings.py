@@ -17,6 +17,7 @@ __all__ = [
     "CacheSettings",
     "MemorySettings",
     "key_error",
+    "number_in",
     "ttl_error",
 ]
 
@@ -24,6 +25,7 @@ COUNTS: Final = range(-(2**63), 2**63)  # what every store can count
 MAX_KEY: Final = 1024
 MAX_TTL: Final = 1e10  # seconds: three hundred years, which every store can add to a date
 _MAX_NAMESPACE: Final = 128
+_DIGITS: Final = 19  # of 64 bits; Python refuses to read some thousands
 
 
 @final
@@ -81,6 +83,12 @@ class MemorySettings:
         for name, value in (("max_entries", self.max_entries), ("max_bytes", self.max_bytes)):
             if value < 1:
                 raise ValueError(f"{name} is at least 1, got {value}")
+
+
+def number_in(data: bytes, /) -> int | None:
+    """Read a whole number as stores count it, in digits; None where there is something else."""
+    digits = data.removeprefix(b"-")
+    return int(data) if digits.isdigit() and len(digits) <= _DIGITS else None
 
 
 def ttl_error(ttl: Any, /) -> QiError | None:

@@ -449,6 +449,21 @@ def test_fifty_threads_with_loops_of_their_own_are_one_computation(cache: Cache[
     assert len({id(answer.unwrap()) for answer in answers}) == 50, "each has its own"
 
 
+def test_fifty_tasks_are_one_computation(cache: Cache[Any], loop: asyncio.Runner) -> None:
+    ran: list[int] = []
+
+    async def compute() -> list[int]:
+        ran.append(1)
+        await followed(cache, 49)
+        return [7]
+
+    async def ask() -> list[Result[Any]]:
+        return await asyncio.gather(*[cache.get_or_set("k", compute) for _ in range(50)])
+
+    assert loop.run(ask()) == [success([7])] * 50
+    assert ran == [1]
+
+
 class Gate:
     """A factory that tells when it has begun and goes on when it may."""
 
@@ -957,7 +972,11 @@ async def _await(opening: Any) -> Any:
         ("", "PLUGIN_NOT_FOUND", ""),
         ("memory:mine", "CACHE_SETTINGS_INVALID", "memory: has no path"),
         ("memory:?max_entries=no", "CACHE_SETTINGS_INVALID", "max_entries must be a whole number"),
-        ("memory:?namespace=a", "CACHE_SETTINGS_INVALID", "namespace', it is no part of the URL"),
+        (
+            "memory:?namespace=a",
+            "CACHE_SETTINGS_INVALID",
+            "did you mean to give it beside the URL?",
+        ),
         ("memory:?max_entries=", "CACHE_SETTINGS_INVALID", "max_entries"),
     ],
 )

@@ -92,7 +92,11 @@ class Shop:
     def sell() -> None: ...
 
 
-@pytest.mark.parametrize("value", [Shop(), [Shop()], lambda: 1, Shop.sell], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [Shop(), [Shop()], lambda: 1, Shop.sell],
+    ids=["object", "list of one", "lambda", "function"],
+)
 def test_an_argument_that_is_named_by_its_address_is_refused(value: object) -> None:
     async def work(cache: Cache[Any]) -> None:
         @cached(cache)

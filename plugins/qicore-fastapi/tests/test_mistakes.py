@@ -222,7 +222,9 @@ async def _started(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize(
-    "runtime", [ConfigData.from_object({}).unwrap(), Runtime, Runtime.open, "app.toml"], ids=str
+    "runtime",
+    [ConfigData.from_object({}).unwrap(), Runtime, Runtime.open, "app.toml"],
+    ids=["data", "class", "method", "path"],
 )
 def test_a_runtime_that_is_none_says_what_it_takes(runtime: Any) -> None:
     app = FastAPI()

@@ -41,7 +41,7 @@ class Body:
 
     Args:
         start: begins to read it.
-        length: how many bytes it has, or None.
+        length: how many bytes it has, or None; one that has more or fewer is not sent to its end.
         is_replayable: whether it can be read again from its beginning.
 
     Attributes:
@@ -67,12 +67,23 @@ class Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self.failed = None
         pieces = self._start()
+        size, last = 0, b""
         try:
             async for piece in pieces:
                 if not isinstance(piece, bytes | bytearray | memoryview):
                     raise TypeError(f"a body is made of bytes, got {type(piece).__name__}")
-                if piece:  # an empty chunk would be the last one
-                    yield bytes(piece)
+                data = bytes(piece)
+                size += len(data)
+                if self.length is not None and size > self.length:
+                    raise _not_as_said("longer")
+                if size == self.length:
+                    last = last or data  # kept, as the server has a whole request with it
+                elif data:  # an empty chunk would be the last one
+                    yield data
+            if self.length is not None and size < self.length:
+                raise _not_as_said("shorter")
+            if last:
+                yield last
         except Exception as error:
             self.failed = error
             raise
@@ -231,6 +242,10 @@ def _unreadable(path: Path, error: OSError) -> QiError:
         retryable=False,
         sent=False,
     )
+
+
+def _not_as_said(how: str) -> QiError:
+    return _invalid(f"the body is {how} than the length that it was said to have")
 
 
 def _invalid(message: str) -> QiError:

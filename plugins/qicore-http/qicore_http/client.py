@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from os import PathLike
-from pathlib import Path
 from typing import TypeVar, Unpack, final
 
 from qicore_core import Deadline, Failure, Parts, QiError, Result, Stream, failure
+from qicore_core.resilience import SYSTEM_CLOCK
 
+from .alarm import AlarmClock
 from .caching import Caching
 from .download import Download, Progress
 from .errors import not_connected
@@ -56,12 +57,13 @@ class HttpClient:
     ) -> None:
         parts = parts or Parts()
         if settings.record is not None:
-            transport = Recorder(transport, Path(settings.record))
+            transport = Recorder(transport, settings.record)
         self._transport = transport
         self._layers = layered(transport, settings, settings.guard)
         self._settings = settings
         self._composer = Composer(settings)
-        self._calls = settings.policy.attach("http", clock=parts.clock, random=parts.random)
+        clock = AlarmClock() if parts.clock is SYSTEM_CLOCK else parts.clock
+        self._calls = settings.policy.attach("http", clock=clock, random=parts.random)
         self._caching = None if settings.cache is None else Caching(settings)
         self._is_closed = False
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
-from typing import Any, Final
+from typing import Final
 
 from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, Secret, failure, success
 from qicore_core.plugins import choose, open_port
@@ -14,6 +14,7 @@ from .bearer import Bearer
 from .client import HttpClient
 from .guard import AddressGuard
 from .hooks import OnRequest, OnResponse
+from .reach import BY_PROXY, cannot_pin
 from .settings import DEFAULT_POLICY, HttpSettings, setting_error
 from .stored import ResponseCache, ResponseStore
 from .transport import HttpTransport
@@ -47,8 +48,8 @@ def open_http(
     Args:
         base_url: what relative URLs go below: "users" and "/users" below "https://host/v1" are both
             "https://host/v1/users".
-        client: which transport, "stdlib" or "httpx"; None is the only one installed besides
-            `stdlib`.
+        client: which transport, "stdlib", "httpx" or "aiohttp"; None is the only one installed
+            besides `stdlib`.
         headers: sent with every request to the base's origin, or everywhere without a base.
         policy: how calls are made; None is three attempts, 30 seconds in all, and a breaker for
             each host.
@@ -69,43 +70,49 @@ def open_http(
         settings: the transport's own, as its README lists them.
 
     Errors:
-        INVALID_URL, HTTP_SETTINGS_INVALID: a setting is wrong.
+        INVALID_URL, HTTP_SETTINGS_INVALID: settings are wrong; the message names each.
+        HTTP_UNSUPPORTED: the transport has no such setting, or a guard and a proxy are asked for:
+            that resolves names itself.
         PLUGIN_NOT_FOUND, PLUGIN_UNDECIDED, ...: there is no such transport, or there are several.
     """
-    own = HttpSettings(
-        base_url=base_url,
-        headers=headers or {},
-        policy=policy or DEFAULT_POLICY,
-        max_redirects=max_redirects,
-        max_response_bytes=max_response_bytes,
-        accept_status=accept_status,
-        idle_timeout=idle_timeout,
-        max_decompression_ratio=max_decompression_ratio,
-        guard=guard,
-        cache=cache,
-        bearer=bearer,
-        on_request=on_request,
-        on_response=on_response,
-        record=record,
-    )
-    return _opening(own, client, settings, parts or Parts())
+    own = {
+        "base_url": base_url,
+        "headers": headers or {},
+        "policy": policy or DEFAULT_POLICY,
+        "max_redirects": max_redirects,
+        "max_response_bytes": max_response_bytes,
+        "accept_status": accept_status,
+        "idle_timeout": idle_timeout,
+        "max_decompression_ratio": max_decompression_ratio,
+        "guard": guard,
+        "cache": cache,
+        "bearer": bearer,
+        "on_request": on_request,
+        "on_response": on_response,
+        "record": record,
+    }
+    return _opening(client, {**settings, **own}, parts or Parts())
 
 
-def _opening(
-    own: HttpSettings, client: object, settings: Mapping[str, object], parts: Parts
-) -> Opening[HttpClient]:
+def _opening(client: object, settings: Mapping[str, object], parts: Parts) -> Opening[HttpClient]:
+    """Take our settings out of all that are said; the rest is the transport's."""
+
     async def start() -> Result[HttpClient]:
-        checked = own.check()
-        if isinstance(checked, Failure):
-            return checked
+        known = {field.name for field in fields(HttpSettings)}
+        own = HttpSettings.read({name: settings[name] for name in settings if name in known})
+        if isinstance(own, Failure):
+            return own
+        rest = {name: value for name, value in settings.items() if name not in known}
+        if own.value.guard and rest.get("proxy") is not None:
+            return failure(cannot_pin(*BY_PROXY))
         if not isinstance(client, str | None):
             wanted = f"the name of a transport, got {type(client).__name__}"
             return failure(setting_error("client", wanted))
         name = success(client) if client else choose(HTTP.name, parts.plugins)
         if isinstance(name, Failure):
             return name
-        transport = await open_port(HTTP, name.value, f"{name.value}:", settings, parts)
-        return transport.map(lambda opened: HttpClient(opened, own, parts))
+        transport = await open_port(HTTP, name.value, f"{name.value}:", rest, parts)
+        return transport.map(lambda opened: HttpClient(opened, own.value, parts))
 
     return Opening(start)
 
@@ -113,14 +120,9 @@ def _opening(
 def _from_section(
     url: str | None, settings: Mapping[str, object], parts: Parts
 ) -> Opening[HttpClient]:
-    """Open what a section says: `url` is the base, `client` the transport, ours are taken out."""
-    known = {one.name for one in fields(HttpSettings)} - {"base_url"}
-    own: dict[str, Any] = {name: value for name, value in settings.items() if name in known}
-    statuses = own.get("accept_status")
-    if isinstance(statuses, list) and all(isinstance(one, Hashable) for one in statuses):
-        own["accept_status"] = frozenset(statuses)  # files have lists
-    rest = {name: value for name, value in settings.items() if name not in {*known, "client"}}
-    return _opening(HttpSettings(base_url=url, **own), settings.get("client"), rest, parts)
+    """Open what a section says: `url` is the base, `client` the transport."""
+    rest = {name: value for name, value in settings.items() if name != "client"}
+    return _opening(settings.get("client"), {**rest, "base_url": url}, parts)
 
 
 HTTP: Final[Kind[HttpTransport, HttpClient]] = Kind("http", _from_section)

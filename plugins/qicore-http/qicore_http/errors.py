@@ -54,7 +54,8 @@ NETWORK_ERROR: Final = "NETWORK_ERROR"
 
 HTTP_ERROR: Final = "HTTP_ERROR"
 """VALIDATION or AUTHENTICATION or PERMISSION or NOT_FOUND or CONFLICT or TIMEOUT or RATE_LIMITED or
-UNSUPPORTED or NETWORK or UNAVAILABLE: the server answered with a status that is no success.
+UNSUPPORTED or NETWORK or UNAVAILABLE: the server, or a proxy, answered with a status that is no
+success.
 
 The context has `status` and `excerpt`; `accept_status=` says which are successes."""
 
@@ -112,6 +113,7 @@ _CATEGORIES: Final = {
     401: ErrorCategory.AUTHENTICATION,
     403: ErrorCategory.PERMISSION,
     404: ErrorCategory.NOT_FOUND,
+    407: ErrorCategory.AUTHENTICATION,
     408: ErrorCategory.TIMEOUT,
     409: ErrorCategory.CONFLICT,
     410: ErrorCategory.NOT_FOUND,

@@ -62,8 +62,7 @@ class FakeHttp:
         Raises:
             QiError: a setting is wrong.
         """
-        made = HttpSettings(base_url=base_url, **settings)
-        unwrap(made.check())
+        made = unwrap(HttpSettings.read({"base_url": base_url, **settings}))
         return HttpClient(self, made, parts)
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from qicore_core import Failure, QiError, Result, Secret, failure, success
 from qicore_core.secret import redact_text
@@ -54,6 +54,12 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str, /) -> str:
         return self._joined[name.lower()]
+
+    if not TYPE_CHECKING:  # they know Mapping's, which is slow where there is no such name
+
+        def get(self, key, default=None):
+            """Give the value of a name, or the default."""
+            return self._joined.get(key.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._joined)

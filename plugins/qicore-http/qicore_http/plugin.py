@@ -10,12 +10,11 @@ from qicore_core import (
     PluginInfo,
     Registry,
     Result,
-    failure,
     hookimpl,
 )
 
 from .door import HTTP
-from .settings import setting_error, trust_of
+from .reach import SETTINGS, TransportSettings, read_transport
 from .stdlib import StdlibTransport
 from .transport import HttpTransport
 
@@ -26,7 +25,7 @@ __all__ = ["open_transport", "qicore_plugin_info", "qicore_register_adapters"]
 def qicore_plugin_info(info: PluginInfo) -> None:
     """Say what `stdlib` is."""
     info.summary = "http.client in threads: no other library, a connection for each request"
-    info.settings = {"verify": "what checks certificates; by default the system's trust"}
+    info.settings = dict(SETTINGS)
 
 
 @hookimpl
@@ -41,13 +40,10 @@ def open_transport(
     """Open the transport.
 
     Errors:
-        HTTP_SETTINGS_INVALID: `verify` is wrong, or it was given another setting.
-        HTTP_UNSUPPORTED: a setting that is not supported yet.
+        HTTP_SETTINGS_INVALID, HTTP_UNSUPPORTED: see `read_transport`.
     """
 
     async def start() -> Result[HttpTransport]:
-        if url != "stdlib:":
-            return failure(setting_error("client", "a transport has a name alone, and no URL"))
-        return trust_of(settings, "stdlib").map(StdlibTransport)
+        return read_transport(TransportSettings, url, settings, "stdlib").map(StdlibTransport)
 
     return Opening(start)

@@ -50,7 +50,7 @@ class Composer:
         settings: the client's.
 
     Raises:
-        QiError: the base URL or a header is wrong; `settings.check()` gives it as a Failure.
+        QiError: the base URL or a header is wrong; `HttpSettings.read` gives it as a Failure.
     """
 
     __slots__ = ("_base", "_idle_timeout", "_known", "_origin", "_own")
@@ -72,13 +72,15 @@ class Composer:
             INVALID_REQUEST: two bodies, a body that is no JSON, a method or header that is none.
             HTTP_UNSUPPORTED: see `check_options`, which also raises.
         """
+        is_bare = not options
         if options:
             checked = check_options(options)
             if isinstance(checked, Failure):
                 return checked
+            is_bare = options.keys().isdisjoint(OF_REQUESTS)
         bare = self._known.get((method, url)) or self._bare(method, url)
         correlation = correlation_id()
-        if not correlation and options.keys().isdisjoint(OF_REQUESTS):
+        if is_bare and not correlation:
             return bare
         if isinstance(bare, Failure):
             return bare

@@ -13,8 +13,9 @@ import http.client
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar, final
 from urllib.parse import SplitResult, urlsplit
@@ -24,6 +25,8 @@ from qicore_core import ErrorMap, Failure, QiError, Result, failure, success
 from .body import Body
 from .errors import network_error, not_connected, reason_of, timeout_error, tls_error
 from .message import Headers, HttpRequest
+from .proxy import by_proxy, proxy_refused
+from .reach import TransportSettings
 from .strict import StrictResponse
 from .transport import HttpReply
 
@@ -64,20 +67,31 @@ class StdlibTransport:
     """Sends requests by http.client, up to 32 at a time.
 
     Args:
-        verify: what checks certificates; None is the system's trust.
+        settings: how servers are reached.
     """
 
-    __slots__ = ("_context", "_is_closed", "_links", "_pool")
+    __slots__ = ("_context", "_is_closed", "_links", "_places", "_pool", "_settings", "_via")
 
-    def __init__(self, verify: ssl.SSLContext | None = None) -> None:
-        self._context = verify
+    def __init__(self, settings: TransportSettings | None = None, /) -> None:
+        self._settings = settings or TransportSettings()
+        self._via = self._settings.via
+        self._context = self._settings.trust
+        self._places = asyncio.Semaphore(self._settings.max_connections)
         self._is_closed = False
         self._links: set[_Link] = set()
         self._pool = ThreadPoolExecutor(_THREADS, "qicore-http")  # starts none before it is used
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
         """Send a request on a connection of its own."""
+        if request.address is not None and (why := self._settings.unpinnable):
+            return failure(why)
+        try:
+            async with asyncio.timeout(request.idle_timeout):
+                await self._places.acquire()
+        except TimeoutError:
+            return failure(timeout_error("no connection could be had in time", sent=False))
         if self._is_closed:
+            self._places.release()
             return failure(not_connected())
         parts = urlsplit(request.url)
         link = _Link(self._connection(parts, request.idle_timeout), self._pool)
@@ -124,17 +138,28 @@ class StdlibTransport:
     async def _answer(
         self, link: _Link, parts: SplitResult, request: HttpRequest
     ) -> Result[http.client.HTTPResponse]:
-        connected = await ERRORS.run(link.connect, request.address)
+        connected = await ERRORS.run(self._reach, link, parts, request.address)
         if isinstance(connected, Failure):
-            return _placed(connected, sent=False)
+            unsent = _placed(connected, sent=False)
+            return unsent if self._via is None else failure(by_proxy(unsent.error))
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        if self._via is not None and parts.scheme == "http":
+            target = parts.geturl()
+            request = replace(request, headers=request.headers.with_fields(self._via.told))
+        answered = await ERRORS.run(_exchange, link, target, request)
+        return _placed(answered, sent=True) if isinstance(answered, Failure) else answered
+
+    async def _reach(self, link: _Link, parts: SplitResult, address: str | None) -> None:
+        """Connect to the server, or by the proxy, and make it secure where the URL says so."""
+        connection = link.connection
+        place = (address or connection.host, connection.port)
+        await link.connect(*(place if self._via is None else self._via.place))
         if parts.scheme == "https":
+            if self._via is not None:
+                await link.do(partial(_tunnel, link, self._via.told))
             context = self._context
             assert context is not None  # noqa: S101  # made with the connection
-            secured = await ERRORS.run(link.secure, context)
-            if isinstance(secured, Failure):
-                return _placed(secured, sent=False)
-        answered = await ERRORS.run(_exchange, link, parts, request)
-        return _placed(answered, sent=True) if isinstance(answered, Failure) else answered
+            await link.secure(context)
 
     async def _pieces(
         self, link: _Link, response: http.client.HTTPResponse
@@ -153,7 +178,9 @@ class StdlibTransport:
             yield read
 
     def _drop(self, link: _Link) -> None:
-        self._links.discard(link)
+        if link in self._links:
+            self._links.remove(link)
+            self._places.release()
         link.close()
 
 
@@ -170,13 +197,11 @@ class _Link:
         self._work: Any = None
         self._is_closed = False
 
-    async def connect(self, only: str | None) -> None:
-        """Connect to the first address that answers, or only to one; cancelling ends it at once."""
+    async def connect(self, host: str, port: int) -> None:
+        """Connect to the first address that answers; cancelling ends it at once."""
         loop, connection = asyncio.get_running_loop(), self.connection
         async with asyncio.timeout(connection.timeout):
-            found = await loop.getaddrinfo(
-                only or connection.host, connection.port, type=socket.SOCK_STREAM
-            )
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             failed: OSError | None = None
             for family, kind, protocol, _, address in found:
                 sock = socket.socket(family, kind, protocol)
@@ -231,13 +256,11 @@ class _Link:
         self.connection.close()
 
 
-async def _exchange(
-    link: _Link, parts: SplitResult, request: HttpRequest
-) -> http.client.HTTPResponse:
+async def _exchange(link: _Link, target: str, request: HttpRequest) -> http.client.HTTPResponse:
     body = request.body
     if isinstance(body, bytes):
-        return await link.do(lambda: _speak(link, parts, request, body))
-    await link.do(partial(_begin, link, parts, request, None))
+        return await link.do(lambda: _speak(link, target, request, body))
+    await link.do(partial(_begin, link, target, request, None))
     try:
         async for piece in body:
             data = piece if body.length is not None else b"%x\r\n%b\r\n" % (len(piece), piece)
@@ -251,13 +274,11 @@ async def _exchange(
     return await link.do(partial(_hear, link))
 
 
-def _speak(
-    link: _Link, parts: SplitResult, request: HttpRequest, body: bytes
-) -> http.client.HTTPResponse:
+def _speak(link: _Link, target: str, request: HttpRequest, body: bytes) -> http.client.HTTPResponse:
     if len(body) <= _PIECE:  # one packet with the head, as a rule
-        _begin(link, parts, request, body)
+        _begin(link, target, request, body)
         return _hear(link)
-    _begin(link, parts, request, None)
+    _begin(link, target, request, None)
     try:
         for start in range(0, len(body), _PIECE):  # so that the timeout is for each piece
             link.connection.send(memoryview(body)[start : start + _PIECE])
@@ -266,10 +287,9 @@ def _speak(
     return _hear(link)
 
 
-def _begin(link: _Link, parts: SplitResult, request: HttpRequest, body: bytes | None) -> None:
+def _begin(link: _Link, target: str, request: HttpRequest, body: bytes | None) -> None:
     connection = link.connection
-    path = parts.path + (f"?{parts.query}" if parts.query else "")
-    connection.putrequest(request.method, path, skip_accept_encoding=True)
+    connection.putrequest(request.method, target, skip_accept_encoding=True)
     for name, value in request.headers.pairs():
         connection.putheader(name, value.encode())
     if request.length is not None:
@@ -278,6 +298,22 @@ def _begin(link: _Link, parts: SplitResult, request: HttpRequest, body: bytes | 
         connection.putheader("transfer-encoding", "chunked")
     connection.putheader("connection", "close")
     connection.endheaders(body or None)
+
+
+def _tunnel(link: _Link, told: Mapping[str, str]) -> None:
+    """Ask the proxy for a connection to the server. Source: RFC 9110, section 9.3.6."""
+    connection = link.connection
+    host = f"[{connection.host}]" if ":" in connection.host else connection.host
+    fields = {"host": f"{host}:{connection.port}", **told}
+    lines = [f"CONNECT {fields['host']} HTTP/1.1", *(f"{name}: {fields[name]}" for name in fields)]
+    connection.sock.sendall("\r\n".join([*lines, "", ""]).encode())
+    answer = StrictResponse(connection.sock, method="CONNECT")
+    try:
+        answer.begin()
+    finally:
+        answer.close()
+    if not 200 <= answer.status < 300:
+        raise proxy_refused(answer.status)
 
 
 def _hear(link: _Link) -> http.client.HTTPResponse:

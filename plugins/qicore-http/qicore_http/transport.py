@@ -44,15 +44,15 @@ class HttpReply:
         self._pieces = pieces
         self._close = close
 
-    def __aiter__(self) -> HttpReply:
-        return self
+    def __aiter__(self) -> AsyncIterator[Result[bytes]]:
+        return self._pieces
 
     def __anext__(self) -> Awaitable[Result[bytes]]:
         return anext(self._pieces)
 
-    async def aclose(self) -> None:
+    def aclose(self) -> Awaitable[object]:
         """Let go of the body and its connection; twice does no harm."""
-        await self._close()
+        return self._close()
 
 
 class HttpTransport(Protocol):

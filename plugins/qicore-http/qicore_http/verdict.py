@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import time
@@ -16,7 +15,7 @@ from .message import HttpResponse, shown
 
 __all__ = ["date_of", "judged", "retry_after", "whole_number"]
 
-_DIGITS: Final = re.compile(r"[0-9]{1,18}")
+_MAX_DIGITS: Final = 18
 
 
 def judged(
@@ -71,7 +70,8 @@ def whole_number(text: str | None, /) -> int | None:
     (5, None, None)
     """
     stripped = (text or "").strip()
-    return int(stripped) if _DIGITS.fullmatch(stripped) else None
+    is_one = stripped.isascii() and stripped.isdigit() and len(stripped) <= _MAX_DIGITS
+    return int(stripped) if is_one else None
 
 
 def date_of(text: str | None, /) -> float | None:

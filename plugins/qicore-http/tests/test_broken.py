@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import Phase, settings
 
-from qicore_core import Failure, Opening, Result, failure, success
+from qicore_core import Failure, Opening, Parts, Result, failure, success
 from qicore_http import Body, Headers, HttpClient, HttpReply, HttpRequest, HttpResponse
 from qicore_http.conformance import HttpContract
 from qicore_http.errors import network_error
+from qicore_http.fake import reply_of
+from qicore_http.reach import TransportSettings, read_transport
 from qicore_http.settings import HttpSettings
 from qicore_http.stdlib import StdlibTransport
 
@@ -25,8 +27,8 @@ settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.generate])
 class Right:
     """A transport that is right in everything; those below break one thing."""
 
-    def __init__(self, **options: Any) -> None:
-        self.inner = StdlibTransport(**options)
+    def __init__(self, settings: TransportSettings) -> None:
+        self.inner = StdlibTransport(settings)
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
         sent = await self.inner.send(self.asked(request))
@@ -84,6 +86,13 @@ class ReadsBodiesFirst(Right):
         return await super().send(request)
 
 
+class SendsAllInChunks(Right):
+    def asked(self, request: HttpRequest) -> HttpRequest:
+        if isinstance(request.body, Body):
+            return replace(request, body=Body(request.body._start))
+        return request
+
+
 class BlamesTheNetwork(Right):
     """It takes what a body raises for trouble of the connection, and does not say so."""
 
@@ -103,8 +112,8 @@ class IsVague(Right):
 
 
 class RemembersHeaders(Right):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, settings: TransportSettings) -> None:
+        super().__init__(settings)
         self.known = Headers()
 
     def asked(self, request: HttpRequest) -> HttpRequest:
@@ -164,8 +173,8 @@ class NeverLetsGo(Right):
 class LosesPlaces(Right):
     """Its pool has ten places, and one that was cancelled does not give its place back."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, settings: TransportSettings) -> None:
+        super().__init__(settings)
         self.places = asyncio.Semaphore(10)
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
@@ -181,6 +190,33 @@ class SendsTwice(Right):
         if first:
             await first.value.aclose()
         return await super().send(request)
+
+
+class ForgetsItsSettings(Right):
+    def __init__(self, settings: TransportSettings) -> None:
+        super().__init__(TransportSettings(verify=settings.verify))
+
+
+class TakesWhatIsThere(Right):
+    """It keeps one connection, and reads the next answer from wherever the last one ended."""
+
+    link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
+        parts = urlsplit(request.url)
+        if self.link is None:
+            place = parts.hostname, parts.port
+            self.link = await asyncio.open_connection(*place, limit=1 << 20)
+        reader, writer = self.link
+        writer.write(f"GET {parts.path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        body = await reader.readexactly(int(head.split("content-length: ")[1].split()[0]))
+        return success(reply_of(200, body, {}))
+
+    async def close(self) -> None:
+        await super().close()
+        if self.link is not None:
+            self.link[1].close()
 
 
 class NeverFails(HttpClient):  # type: ignore[misc]  # final, as nobody but a test needs a worse one
@@ -206,6 +242,7 @@ BROKEN: dict[str, type[Any]] = {
     "an_answer_without_a_body_ends_at_its_head": AddsAByte,
     "interim_answers_are_passed_over": ShowsTheInterim,
     "an_answer_that_cannot_be_read_is_refused": NeverFails,
+    "what_nobody_asked_for_is_no_answer_to_the_next": TakesWhatIsThere,
     "a_status_means_its_category": SaysGone,
     "accept_status_decides": SaysGone,
     "json_is_read_as_a_type_or_refused": AddsAByte,
@@ -214,6 +251,7 @@ BROKEN: dict[str, type[Any]] = {
     "a_body_in_pieces_arrives_whole": ReadsBodiesFirst,
     "a_multipart_has_all_its_parts": DropsHeaders,
     "a_body_that_is_read_once_is_never_sent_again": SendsTwice,
+    "a_body_has_the_length_that_it_was_said_to_have": SendsAllInChunks,
     "a_body_that_nobody_reads_comes_to_an_end": NeverFails,
     "what_a_body_raises_is_the_callers": BlamesTheNetwork,
     "a_retry_budget_ends_a_storm": SendsTwice,
@@ -242,6 +280,7 @@ BROKEN: dict[str, type[Any]] = {
     "what_was_never_sent_is_repeated": NeverFails,
     "retry_after_is_kept": SaysGone,
     "a_breaker_is_of_one_host": NeverFails,
+    "a_half_open_breaker_passes_its_probes_alone": SendsTwice,
     "a_drip_does_not_stretch_the_deadline": NeverFails,
     "silence_comes_to_an_end": NeverFails,
     "cancelled_requests_free_their_connections": LosesPlaces,
@@ -251,6 +290,11 @@ BROKEN: dict[str, type[Any]] = {
     "a_closed_client_says_so": NeverFails,
     "nothing_secret_is_shown": Talks,
     "a_certificate_that_is_no_good_is_refused": NeverFails,
+    "a_proxy_carries_every_request": ForgetsItsSettings,
+    "a_proxy_that_fails_is_told": ForgetsItsSettings,
+    "a_proxy_and_a_guard_exclude_each_other": ForgetsItsSettings,
+    "no_more_connections_are_opened_than_are_allowed": ForgetsItsSettings,
+    "a_certificate_of_the_clients_is_shown": NeverFails,
 }
 
 
@@ -261,12 +305,16 @@ class Bench(HttpContract, abstract=True):
     patience = 1.0
     broken: type[Any]
 
-    def open_client(self, base: str, /, *, verify: Any = None, **options: Any) -> Any:
+    def open_client(self, base: str, /, *, parts: Parts | None = None, **options: Any) -> Any:
+        names = {one.name for one in fields(TransportSettings)}
+        given = {name: options.pop(name) for name in names & options.keys()}
+        read = read_transport(TransportSettings, "stdlib:", given, "stdlib").unwrap()
+
         async def start() -> Result[HttpClient]:
-            own = HttpSettings(base_url=base, **options)
+            own = HttpSettings.read({"base_url": base, **options}).unwrap()
             if issubclass(self.broken, HttpClient):
-                return success(self.broken(StdlibTransport(verify), own))
-            return success(HttpClient(self.broken(verify=verify), own))
+                return success(self.broken(StdlibTransport(read), own, parts))
+            return success(HttpClient(self.broken(read), own, parts))
 
         return Opening(start)
 
@@ -291,6 +339,9 @@ def test_a_transport_that_is_right_is_not_caught() -> None:
     bench.test_cancelled_requests_free_their_connections()
     bench.test_a_stream_that_is_left_is_closed()
     bench.test_nothing_secret_is_shown()
+    bench.test_what_nobody_asked_for_is_no_answer_to_the_next()
+    bench.test_a_proxy_and_a_guard_exclude_each_other()
+    bench.test_no_more_connections_are_opened_than_are_allowed()
 
 
 @pytest.mark.parametrize("law", BROKEN)

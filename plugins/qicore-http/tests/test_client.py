@@ -20,9 +20,9 @@ WRONG: dict[str, dict[str, Any]] = {
     "HTTP_SETTINGS_INVALID": {
         "max_redirects": -1, "max_response_bytes": 0, "idle_timeout": 0.0, "policy": 3,
         "headers": {"a b": "x"}, "verify": False, "nonsense": 1, "accept_status": 200,
-        "client": 5,
+        "client": 5, "max_connections": 0, "proxy": "http://p/path", "http2": 1,
     },
-    "HTTP_UNSUPPORTED": {"proxy": "http://p", "http2": True},
+    "HTTP_UNSUPPORTED": {"http2": True, "cert": "a.pem", "limits": 5, "proxies": {}},
 }  # fmt: skip
 
 
@@ -44,6 +44,37 @@ def test_a_file_without_certificates_is_refused(tmp_path: Any) -> None:
     assert_failure(asyncio.run(_open(**options)), code="HTTP_SETTINGS_INVALID")
     opened = assert_success(asyncio.run(_open(verify=ssl.create_default_context())))
     asyncio.run(opened.close())
+
+
+@pytest.mark.parametrize("wrong", ["socks5://u:hidden@x:1", "http://u:hidden@/", "hidden@x:1/a"])
+def test_a_proxy_that_is_none_is_refused_and_not_shown(wrong: str) -> None:
+    for said in (wrong, Secret(wrong)):
+        refused = asyncio.run(_open(proxy=said))
+        error = assert_failure(refused, code="HTTP_SETTINGS_INVALID")
+        assert "proxy is written as http://" in error.message
+        assert "hidden" not in f"{error!r} {error.to_dict()} {error.to_string()}"
+
+
+def test_a_guard_and_a_proxy_exclude_each_other_at_the_door() -> None:
+    refused = asyncio.run(_open(proxy="http://u:hidden@x:1", guard=True))
+    error = assert_failure(refused, code="HTTP_UNSUPPORTED", category="UNSUPPORTED")
+    assert error.hint == "leave proxy= or guard= out"
+
+
+def test_all_that_is_wrong_is_named_at_once_and_the_nearest_name() -> None:
+    refused = asyncio.run(_open(max_redirects="many", idle_timeout=True))
+    error = assert_failure(refused, code="HTTP_SETTINGS_INVALID")
+    assert len(error.errors) == 2
+    refused = asyncio.run(_open(max_conections=5, verfiy="x"))
+    error = assert_failure(refused, code="HTTP_SETTINGS_INVALID")
+    assert "did you mean max_connections?" in error.message
+    assert "did you mean verify?" in error.message
+
+
+def test_text_as_variables_have_it_becomes_its_type() -> None:
+    read = HttpSettings.read({"idle_timeout": "2.5", "max_redirects": "3", "guard": "yes"})
+    settings = assert_success(read)
+    assert (settings.idle_timeout, settings.max_redirects, settings.guard) == (2.5, 3, True)
 
 
 def test_a_base_url_that_cannot_be_called_is_refused_at_the_door() -> None:

@@ -8,6 +8,7 @@ from qicore_http.conformance import HttpContract
 
 class TestStdlib(HttpContract):
     client = "stdlib"
+    cancelled = 5_000
 
 
 class TestPlugin(PluginContract):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qicore_core import Opening, Parts, PluginInfo, Registry, Result, failure, hookimpl
+from qicore_core import Opening, Parts, PluginInfo, Registry, Result, hookimpl
 from qicore_http import HTTP, HttpTransport
-from qicore_http.settings import setting_error
+from qicore_http.reach import SETTINGS
 
-from .settings import HttpxSettings
 from .transport import HttpxTransport
 
 __all__ = ["open_transport", "qicore_plugin_info", "qicore_register_adapters"]
@@ -19,7 +18,8 @@ def qicore_plugin_info(info: PluginInfo) -> None:
     """Say what `httpx` is."""
     info.summary = "httpx2: connections that are kept and shared"
     info.settings = {
-        "verify": "what checks certificates; by default the system's trust",
+        **SETTINGS,
+        "http2": "whether HTTP/2 is spoken where the server does",
         "client_object": "an httpx2.AsyncClient of your own, which you close",
     }
 
@@ -40,8 +40,8 @@ def open_transport(
     """
 
     async def start() -> Result[HttpTransport]:
-        if url != "httpx:":
-            return failure(setting_error("client", "a transport has a name alone, and no URL"))
-        return HttpxSettings.read(settings).map(HttpxTransport)
+        from .settings import HttpxSettings  # late: httpx2 is for those who open the transport
+
+        return HttpxSettings.read(url, settings).map(HttpxTransport)
 
     return Opening(start)

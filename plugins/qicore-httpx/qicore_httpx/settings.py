@@ -1,57 +1,53 @@
-"""What can be set on the `httpx` transport, and the one place that checks it."""
+"""What can be set on the `httpx` transport. Imports httpx2: the plugin loads it when it opens."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from importlib.util import find_spec
+from typing import ClassVar, final
 
-from qicore_core import Failure, Result, failure, success
-from qicore_http.settings import setting_error, trust_of
+import httpx2
 
-if TYPE_CHECKING:
-    import httpx2
+from qicore_core import Failure, QiError, Result, failure
+from qicore_http.errors import UNSUPPORTED
+from qicore_http.reach import TransportSettings, read_transport
 
 __all__ = ["HttpxSettings"]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpxSettings:
+class HttpxSettings(TransportSettings):
     """How the transport reaches servers.
 
     Attributes:
-        verify: what checks certificates; None is the system's trust.
         client_object: a client of the caller's, which the caller closes. Its connections, TLS,
             proxies and HTTP/2 are used; its headers, cookies, auth, base URL and timeouts are not,
             as they would follow redirects to other origins.
     """
 
-    verify: ssl.SSLContext | None = None
     client_object: httpx2.AsyncClient | None = None
 
+    has_http2: ClassVar[bool] = True
+
     @classmethod
-    def read(cls, given: Mapping[str, object], /) -> Result[HttpxSettings]:
+    def read(cls, url: str, given: Mapping[str, object], /) -> Result[HttpxSettings]:
         """Read them from what is given.
 
         Errors:
-            HTTP_SETTINGS_INVALID: one is wrong, or there is none of that name; or there is a client
-                and something to make one with.
-            HTTP_UNSUPPORTED: one that is not supported yet.
+            HTTP_SETTINGS_INVALID, HTTP_UNSUPPORTED: see `read_transport`; also where `http2` is
+                asked for and the package h2 is not there.
         """
-        import httpx2  # late: the SDK is for those who open the transport
-
-        trust = trust_of({name: given[name] for name in given if name != "client_object"}, "httpx")
-        if isinstance(trust, Failure):
-            return trust
-        client = given.get("client_object")
-        if client is None:
-            return success(cls(verify=trust.value))
-        if not isinstance(client, httpx2.AsyncClient):
-            kind = type(client)
-            wanted = f"an httpx2.AsyncClient, got {kind.__module__}.{kind.__qualname__}"
-            return failure(setting_error("client_object", wanted))
-        if trust.value is not None:
-            return failure(setting_error("verify", "a client of yours checks certificates itself"))
-        return success(cls(client_object=client))
+        read = read_transport(cls, url, given, "httpx")
+        if isinstance(read, Failure) or not read.value.http2 or find_spec("h2") is not None:
+            return read
+        return failure(
+            QiError.unsupported(
+                UNSUPPORTED,
+                "http2 needs the package h2",
+                hint="pip install 'qicore-httpx[http2]'",
+                source="http",
+                setting="http2",
+            )
+        )

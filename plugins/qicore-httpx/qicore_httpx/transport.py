@@ -1,32 +1,33 @@
 """The `httpx` transport: httpx2's pool and protocol, and nothing else of it.
 
-httpx2 writes URLs with their queries, and headers, to the loggers of `logging`. What it would say
-of our requests is kept back; what it says of anybody else's is not touched.
+httpx2 and hpack write URLs with their queries, and headers, to the loggers of `logging`. What they
+would say of our requests is kept back; what they say of anybody else's is not touched.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from qicore_core import Failure, QiError, Result, failure, success
+from qicore_core import Failure, Result, failure, success
 from qicore_http import Headers, HttpReply, HttpRequest
-from qicore_http.errors import UNSUPPORTED, not_connected
-
-from .settings import HttpxSettings
+from qicore_http.errors import not_connected
+from qicore_http.proxy import by_proxy, proxy_refused
 
 if TYPE_CHECKING:
     import httpx2
+
+    from .settings import HttpxSettings
 
 __all__ = ["HttpxTransport"]
 
 _WAITS: Final = ("connect", "read", "write", "pool")
 _LOGGERS: Final = (
     "httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy",
-    "httpcore2.socks",
+    "httpcore2.socks", "hpack.hpack", "hpack.table",
 )  # fmt: skip
 
 
@@ -38,22 +39,27 @@ class HttpxTransport:
         settings: how servers are reached, or by which client.
     """
 
-    __slots__ = ("_client", "_errors", "_is_borrowed", "_loop", "_pinned", "_request")
+    __slots__ = (
+        "_client", "_errors", "_is_borrowed", "_is_proxied", "_loop", "_pinned", "_request",
+        "_refused", "_settings",
+    )  # fmt: skip
 
     def __init__(self, settings: HttpxSettings, /) -> None:
         import httpx2  # late: the SDK is for those who open the transport
 
         from .errors import ERRORS  # late: these name what is httpx2's
-        from .pinned import PinningTransport, pinned
+        from .pool import PinningTransport, pinned
 
         self._errors = ERRORS
         self._pinned = pinned
         self._request = httpx2.Request
+        self._refused = httpx2.ProxyError
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._settings = settings
         self._is_borrowed = settings.client_object is not None
+        self._is_proxied = settings.proxy is not None
         self._client = settings.client_object or httpx2.AsyncClient(
-            transport=PinningTransport(settings.verify or httpx2.create_ssl_context()),
-            trust_env=False,
+            transport=PinningTransport(settings), trust_env=False
         )
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_is_not_ours)  # the same one twice is one
@@ -66,13 +72,14 @@ class HttpxTransport:
         """
         if self._client.is_closed:
             return failure(not_connected("the httpx2 client"))
-        if request.address is not None and self._is_borrowed:
-            return failure(_cannot_pin())
+        if request.address is not None and (why := self._settings.unpinnable):
+            return failure(why)
         self._keep_to(asyncio.get_running_loop())
+        send = self._send_by_proxy if self._is_proxied else self._send
         with _Quiet():
-            answered = await self._errors.run(self._send, request)
+            answered = await self._errors.run(send, request)
         if isinstance(answered, Failure):
-            return answered
+            return failure(by_proxy(answered.error)) if self._is_proxied else answered
         response = answered.value
         headers = Headers(response.headers.multi_items())
         pieces = self._pieces(response)
@@ -83,12 +90,14 @@ class HttpxTransport:
         if not self._is_borrowed:
             await self._client.aclose()
 
-    async def _send(self, request: HttpRequest) -> httpx2.Response:
+    async def _send(self, request: HttpRequest, heard: object = None) -> httpx2.Response:
         url, body = request.url, request.body
         fields = [(name.encode(), value.encode()) for name, value in request.headers.pairs()]
         if request.length is not None:
             fields.append((b"content-length", b"%d" % request.length))
         extensions: dict[str, object] = {"timeout": dict.fromkeys(_WAITS, request.idle_timeout)}
+        if heard is not None:
+            extensions["trace"] = heard
         if request.address is not None:
             url, host, extensions["sni_hostname"] = self._pinned(url, request.address)
             fields.append((b"host", host.encode()))
@@ -96,6 +105,19 @@ class HttpxTransport:
             request.method, url, headers=fields, content=body or None, extensions=extensions
         )
         return await self._client.send(made, stream=True, auth=None, follow_redirects=False)
+
+    async def _send_by_proxy(self, request: HttpRequest) -> httpx2.Response:
+        """Send a request, and say by its status how the proxy refused it, if it did."""
+        statuses: list[int] = []
+
+        async def heard(event: str, told: Mapping[str, Any]) -> None:
+            if event == "http11.receive_response_headers.complete":
+                statuses.append(told["return_value"][1])
+
+        try:
+            return await self._send(request, heard)
+        except self._refused:
+            raise proxy_refused(statuses[-1]) from None
 
     async def _pieces(self, response: httpx2.Response) -> AsyncIterator[Result[bytes]]:
         pieces = self._errors.stream(response.aiter_raw())
@@ -114,15 +136,6 @@ class HttpxTransport:
                 "an http client keeps to the event loop that it was first used in: open one in "
                 "each, or make all calls by one `blocking()`"
             )
-
-
-def _cannot_pin() -> QiError:
-    return QiError.unsupported(
-        UNSUPPORTED,
-        "a client of yours cannot be told which address to connect to, as a guard needs",
-        hint="leave client_object= out where requests are guarded",
-        source="http",
-    )
 
 
 class _Quiet:

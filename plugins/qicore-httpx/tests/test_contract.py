@@ -8,6 +8,7 @@ from qicore_http.conformance import HttpContract
 
 class TestHttpx(HttpContract):
     client = "httpx"
+    cancelled = 5_000
 
 
 class TestPlugin(PluginContract):

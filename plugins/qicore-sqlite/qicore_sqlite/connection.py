@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from time import monotonic, sleep
 from types import NoneType
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ _EXACT: Final = frozenset((str, int, bytes, bool, NoneType))
 _REFUSALS: Final = (sqlite3.Error, OverflowError, UnicodeEncodeError, BufferError)
 _CHANGES: Final = frozenset(("insert", "update", "delete", "replace"))
 _TURN: Final = 100  # ms that the writer waits for a lock before it looks whether it shall end
+_PAUSE: Final = 0.01  # seconds between two tries to begin the log
 _DROPPED: Final = 1_000  # rows at once, of a statement whose rows nobody wants
 
 
@@ -40,7 +42,7 @@ def connect(settings: SqliteSettings, /, *, is_writer: bool) -> Result[sqlite3.C
             check_same_thread=False,  # another thread interrupts; nothing else is shared
             cached_statements=settings.statement_cache,
         )
-        mode = connection.execute("pragma journal_mode=wal").fetchone()[0]
+        mode = _begin_log(connection, settings.busy_timeout)
         connection.execute(f"pragma synchronous={settings.durability}")
         connection.execute("pragma foreign_keys=on")
         if is_writer:
@@ -133,6 +135,23 @@ def fetch(cursor: sqlite3.Cursor, size: int, /) -> Result[Sequence[tuple[Any, ..
 def columns_of(cursor: sqlite3.Cursor, /) -> Sequence[str]:
     """Name the columns of a statement that gives rows."""
     return tuple([column[0] for column in cursor.description])
+
+
+def _begin_log(connection: sqlite3.Connection, patience: float) -> Any:
+    """Have the file keep a write-ahead log; give how it keeps one.
+
+    Where several make a file at once, SQLite refuses all but one of them and waits for nothing, as
+    each holds what another one needs. It is asked again until `patience` has run out.
+    """
+    until = monotonic() + patience
+    while True:
+        try:
+            return connection.execute("pragma journal_mode=wal").fetchone()[0]
+        except sqlite3.OperationalError as exception:
+            is_busy = exception.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or monotonic() >= until:
+                raise
+        sleep(_PAUSE)
 
 
 def _drop(rows: sqlite3.Cursor) -> list[Any]:

@@ -103,15 +103,19 @@ class Outbox:
 
     def check_loop(self) -> None:
         """Refuse another event loop or process than the one that opened the database."""
-        if getpid() != self._process:
-            raise RuntimeError(
-                "this Database was opened before a fork, and its threads stayed there: "
-                "open one in each process"
-            )
+        self.check_process()
         if asyncio.get_running_loop() is not self.loop:
             raise RuntimeError(
-                "this Database belongs to the event loop that opened it, and another one runs "
+                "this database belongs to the event loop that opened it, and another one runs "
                 "here: open one in each loop"
+            )
+
+    def check_process(self) -> None:
+        """Refuse another process than the one that opened the database."""
+        if getpid() != self._process:
+            raise RuntimeError(
+                "this database was opened before a fork, and its threads stayed there: "
+                "open one in each process"
             )
 
     def _drain(self) -> None:

@@ -12,7 +12,7 @@ from qicore_core.config.settings import read_settings
 from qicore_sql.errors import SETTINGS_INVALID
 from qicore_sql.settings import DatabaseSettings
 
-__all__ = ["MEMORY", "SqliteSettings"]
+__all__ = ["MEMORY", "SqliteSettings", "path_of"]
 
 MEMORY: Final = ":memory:"
 _MOST: Final = 10_000  # threads, and statements
@@ -66,7 +66,7 @@ class SqliteSettings:
             DB_SETTINGS_INVALID: the URL has a host, or settings are wrong.
         """
         place, _, query = url.partition("?")
-        path = _path(place.partition(":")[2])
+        path = path_of(place)
         said = {**dict(parse_qsl(query, keep_blank_values=True)), **given}
         if path is None or "path" in said:
             return failure(_no_path())
@@ -76,8 +76,9 @@ class SqliteSettings:
         )
 
 
-def _path(place: str) -> str | None:
-    """Give the path of a URL without its scheme, or None where it is none."""
+def path_of(url: str, /) -> str | None:
+    """Give the path of a URL without its query, or None where it is none."""
+    place = url.partition(":")[2]
     if place in ("", "//", "///", f"///{MEMORY}"):
         return MEMORY
     try:

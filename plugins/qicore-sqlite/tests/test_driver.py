@@ -22,8 +22,8 @@ from qicore_core import Failure, QiError, success
 from qicore_core.testing import assert_failure, assert_success
 from qicore_sql import Database, Dialect, Statement, open_database
 from qicore_sql.conformance.tables import ENDLESS
-from qicore_sqlite import driver as module
 from qicore_sqlite import lane
+from qicore_sqlite import lanes as module
 from qicore_sqlite.driver import SqliteDriver
 from qicore_sqlite.errors import closed
 from qicore_sqlite.lane import Lane, Outbox
@@ -528,7 +528,7 @@ def test_a_lane_that_hangs_is_stopped_at_exit(path: Path, monkeypatch: pytest.Mo
         hangs = asyncio.create_task(driver.run(endless, (), 1))
         cursor = assert_success(await driver.open_cursor(Statement("select 1", "select"), ()))
         await asyncio.sleep(0.05)
-        driver._at_exit()  # as the interpreter calls it: in the main thread, and no loop runs
+        driver._lanes._at_exit()  # as the interpreter calls it: in the main thread, no loop runs
         assert_failure(await hangs, "DB_CLOSED")
         assert_failure(await cursor.fetch(1), "DB_CLOSED")
         await driver.close()

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Suite", "addresses", "of_plugin", "print_laws", "print_suites", "run"]
 
 # Where a driver keeps more to its contract than at its name alone; {folder} is gone afterwards.
-_URLS: Final = {"sql/sqlite": "sqlite:///{folder}/laws.db"}
+_URLS: Final = {
+    "cache/sqlite": "sqlite:///{folder}/cache.db",
+    "sql/sqlite": "sqlite:///{folder}/laws.db",
+}
 
 
 class Suite(NamedTuple):

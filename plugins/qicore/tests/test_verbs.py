@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from qicore.config_laws import ConfigLaws
+from qicore_cache.conformance import CacheContract
+from qicore_core.conformance import ResultLaws
+
 Qicore = Callable[..., Any]
 PLUGIN = """
 from qicore_core import Kind, Opening, QiError, failure, hookimpl, success
@@ -38,6 +42,10 @@ FILES = {"acme_duck/__init__.py": "", "acme_duck/py.typed": "", "acme_duck/plugi
 # What a domain has for its drivers
 CONTRACT = """
 import pytest
+
+from qicore.config_laws import ConfigLaws
+from qicore_cache.conformance import CacheContract
+from qicore_core.conformance import ResultLaws
 from qicore_core.conformance import Contract, law
 from .plugin import open_duck
 __all__ = ["DuckContract"]
@@ -659,6 +667,7 @@ def test_verify_is_1_where_a_driver_breaks_a_law_of_its_domain(
     qicore: Qicore, install: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _without_measuring(monkeypatch)
+    monkeypatch.setattr(CacheContract, "shrinks", False)  # the first example that fails will do
     install(
         "acme-eternal", {"qicore.cache": {"eternal": "acme_eternal"}}, {"acme_eternal.py": ETERNAL}
     )
@@ -683,11 +692,13 @@ def test_verify_asks_every_domain_and_every_driver_that_is_installed(
         for listed in plugins.index()
         for one in suites.of_plugin(listed, {}, str(tmp_path))
     }
-    wanted = {"cache/memory", "http/httpx", "http/stdlib", "llm/echo", "sql/sqlite"}
+    wanted = {"cache/memory", "cache/sqlite", "http/httpx", "http/stdlib", "llm/echo", "sql/sqlite"}
     assert wanted <= found.keys()
     assert all(found[name].contract is not None for name in wanted)
     sqlite: Any = found["sql/sqlite"].contract
     assert sqlite.url == f"sqlite:///{tmp_path}/laws.db"
+    on_disk: Any = found["cache/sqlite"].contract
+    assert on_disk.url == f"sqlite:///{tmp_path}/cache.db"
     httpx: Any = found["http/httpx"].contract
     assert httpx.client == "httpx"
 
@@ -701,6 +712,7 @@ def test_a_budget_that_is_missed_is_1(qicore: Qicore, monkeypatch: pytest.Monkey
         Measured("no peer", None, 1.0, "x"),
         Measured("hits", 6.0, 5.0, " points", at_least=True),
     ]
+    _without_measuring(monkeypatch)
     monkeypatch.setattr(budgets, "measure", lambda: iter(figures))
     monkeypatch.setenv("QICORE_PLUGINS", "")
     kept = qicore("verify")
@@ -751,3 +763,5 @@ def _without_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     from qicore import budgets
 
     monkeypatch.setattr(budgets, "measure", lambda: iter(()))
+    for laws in (ResultLaws, ConfigLaws):
+        monkeypatch.setattr(laws, "max_examples", 3)  # what the core promises has its own tests

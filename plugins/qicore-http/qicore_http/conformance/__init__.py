@@ -19,12 +19,14 @@ from .faults import FaultLaws
 from .guards import GuardLaws
 from .keeping import KeepingLaws
 from .pair import Pair
+from .proxies import ProxyServer
+from .reach import ReachLaws
 from .redirects import RedirectLaws
 from .requests import RequestLaws
 from .secrecy import SecrecyLaws
 from .server import Seen, Server, reply
 
-__all__ = ["HttpContract", "Pair", "Seen", "Server", "reply"]
+__all__ = ["HttpContract", "Pair", "ProxyServer", "Seen", "Server", "reply"]
 
 
 class HttpContract(
@@ -38,6 +40,7 @@ class HttpContract(
     KeepingLaws,
     DownloadLaws,
     SecrecyLaws,
+    ReachLaws,
     abstract=True,
 ):
     """The laws of an HTTP client, for the transport named `client`."""

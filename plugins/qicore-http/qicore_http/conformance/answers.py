@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import itertools
+import ssl
 import tracemalloc
 import zlib
 from dataclasses import dataclass
@@ -17,14 +20,15 @@ from qicore_core.conformance import law
 from qicore_core.testing import assert_failure, assert_success
 
 from .pair import HttpLaws, Pair
-from .server import reply
+from .secrecy import context_of
+from .server import Seen, Server, reply
 
 __all__ = ["AnswerLaws"]
 
 CATEGORIES: Final = {
     400: "VALIDATION", 401: "AUTHENTICATION", 403: "PERMISSION", 404: "NOT_FOUND",
-    408: "TIMEOUT", 409: "CONFLICT", 410: "NOT_FOUND", 422: "VALIDATION", 425: "UNAVAILABLE",
-    429: "RATE_LIMITED", 500: "UNAVAILABLE", 501: "UNSUPPORTED", 502: "NETWORK",
+    407: "AUTHENTICATION", 408: "TIMEOUT", 409: "CONFLICT", 410: "NOT_FOUND", 422: "VALIDATION",
+    425: "UNAVAILABLE", 429: "RATE_LIMITED", 500: "UNAVAILABLE", 501: "UNSUPPORTED", 502: "NETWORK",
     503: "UNAVAILABLE", 504: "TIMEOUT", 599: "UNAVAILABLE",
 }  # fmt: skip
 # Each stands in the head of an answer with the body "ok". Source: RFC 9112, sections 5 and 6.3.
@@ -106,6 +110,33 @@ class AnswerLaws(HttpLaws, abstract=True):
         assert_failure(await client.get("/x"), "NETWORK_ERROR", category="NETWORK")
         pair.server.on("/x", reply(200, b"", "x-folded: a\r\n b"))
         assert assert_success(await client.get("/x")).headers["x-folded"] == "a b"
+
+    @law()
+    async def what_nobody_asked_for_is_no_answer_to_the_next(self, pair: Pair) -> None:
+        """Bytes after an answer, with it or while its connection waits, end the connection."""
+        import trustme  # late: it comes with the extra `testing`
+
+        authority = trustme.CA()
+        trust, own = ssl.create_default_context(), context_of(authority.issue_cert("127.0.0.1"))
+        authority.configure_trust(trust)
+        client = await pair.another(verify=trust, policy=Policy(timeout=20.0))
+        for server in (pair.server, await pair.keep(Server(own))):
+            for size, more in itertools.product((2, 20_000, 70_000), (b"?", reply(200, b"stray"))):
+                for rest in (more, more + bytes(300_000)):
+                    server.on("/x", reply(200, bytes(size)) + rest)
+                    first = await client.get(server.url + "/x")
+                    if first:  # it may as well be refused as a whole
+                        assert first.value.body == bytes(size)
+                    else:
+                        assert_failure(first, code="NETWORK_ERROR")
+                    got = assert_success(await client.get(server.url + "/y"))
+                    assert b"/y" in got.body, (server.url, size, len(rest))
+            later = _Later()
+            server.on("/later", later.speak)
+            assert_success(await client.get(server.url + "/later"))
+            await later.stray()
+            got = assert_success(await client.get(server.url + "/y"))
+            assert b"/y" in got.body, server.url
 
     @law()
     async def a_status_means_its_category(self, pair: Pair) -> None:
@@ -214,3 +245,23 @@ def _chunked(body: bytes, *fields: str) -> bytes:
     pieces = [body[at : at + 50_000] for at in sizes]
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
     return head.encode() + chunks + b"0\r\n\r\n"
+
+
+class _Later:
+    """An answer, and one that nobody asked for once the first was read."""
+
+    def __init__(self) -> None:
+        self._writer: asyncio.StreamWriter
+
+    async def speak(self, _: Seen, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        writer.write(reply(200, b"first"))
+        await writer.drain()
+
+    async def stray(self) -> None:
+        if self._writer.is_closing():
+            return
+        self._writer.write(reply(200, b"stray"))
+        await self._writer.drain()
+        for _ in range(3):  # turns of the loop in which the client can see it
+            await asyncio.sleep(0)

@@ -9,7 +9,8 @@ import email
 import email.policy
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from qicore_core import Policy
 from qicore_core.conformance import law
 from qicore_core.testing import assert_failure, assert_success
 
-from ..body import BodyPart
+from ..body import Body, BodyPart
+from ..message import HttpRequest
 from .faults import nobody
 from .pair import HttpLaws, Pair
 from .server import reply
@@ -112,6 +114,24 @@ class BodyLaws(HttpLaws, abstract=True):
             missing = await client.put("/x", content=path.with_name("none"))
             assert_failure(missing, code="HTTP_FILE_FAILED")
 
+    @law(said=st.integers(1, 9), pieces=st.lists(st.binary(max_size=4), max_size=3))
+    async def a_body_has_the_length_that_it_was_said_to_have(
+        self, pair: Pair, said: int, pieces: list[bytes]
+    ) -> None:
+        """One that is longer or shorter is INVALID_REQUEST, and no request that is whole."""
+        before, size = len(pair.server.seen), len(b"".join(pieces))
+        swap = _swapped(Body(lambda: _pieces(*pieces), said))
+        client = await pair.another(on_request=swap)
+        answered = await client.post("/x")
+        if said == size:
+            assert_success(answered)
+        else:
+            assert_failure(answered, "INVALID_REQUEST", category="VALIDATION")
+        assert_success(await pair.client.get("/y"))
+        assert_success(await pair.client.get("/y"))  # whatever was sent has arrived by now
+        arrived = [seen.body for seen in pair.server.seen[before:] if seen.method == "POST"]
+        assert arrived == ([b"".join(pieces)] if said == size else [])
+
     @law()
     async def a_body_that_nobody_reads_comes_to_an_end(self, pair: Pair) -> None:
         """A server that reads nothing is a TIMEOUT_ERROR after idle_timeout, however it is sent."""
@@ -135,6 +155,10 @@ class BodyLaws(HttpLaws, abstract=True):
         assert isinstance(await _raised(pair, wrong), TypeError)
         assert_success(await pair.client.get("/y"))
         assert [one.target for one in pair.server.seen] == ["/y"]
+
+
+def _swapped(body: Body) -> Callable[[HttpRequest], HttpRequest]:
+    return lambda request: replace(request, body=body)
 
 
 async def _raised(pair: Pair, content: AsyncIterator[bytes]) -> Exception | None:

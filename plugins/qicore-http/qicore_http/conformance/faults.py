@@ -9,19 +9,20 @@ import socket
 import struct
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import islice
 from time import monotonic
 from typing import Final
 
-from qicore_core import CircuitBreakerConfig, Failure, Policy, Success
+from qicore_core import CircuitBreakerConfig, Failure, Parts, Policy, Success
 from qicore_core.conformance import law
-from qicore_core.testing import FaultProxy, assert_failure, assert_success
+from qicore_core.testing import FakeClock, FaultProxy, assert_failure, assert_success
 
 from .pair import QUICK, HttpLaws, Pair
 from .server import Seen, Speaks, reply
 
 __all__ = ["FaultLaws", "nobody"]
 
-_MANY: Final = 150
+_ROUNDS: Final = 10
 # Chunks that are none, or that one reader takes for more than another. RFC 9112, section 7.1.
 CHUNKS: Final = (
     b"zz\r\nhi", b"-2\r\nhi", b"+2\r\nhi", b"0x2\r\nhi", b" 2\r\nhi", b"2\r\nhixx", b"2\nhi",
@@ -89,6 +90,31 @@ class FaultLaws(HttpLaws, abstract=True):
         assert_success(await client.get("/x"))
 
     @law()
+    async def a_half_open_breaker_passes_its_probes_alone(self, pair: Pair) -> None:
+        """Of thirty callers of a host that may be back, as many as are permitted reach it."""
+        clock, may_answer = FakeClock(), asyncio.Event()
+
+        async def answer(_: Seen, writer: asyncio.StreamWriter) -> None:
+            await may_answer.wait()
+            writer.write(reply(200))
+
+        breaker = CircuitBreakerConfig(failure_threshold=1, half_open_permits=3)
+        client = await pair.another(policy=Policy(breaker=breaker), parts=Parts(clock=clock))
+        pair.server.on("/x", reply(503))
+        assert_failure(await client.get("/x"), code="HTTP_ERROR")
+        assert_failure(await client.get("/x"), code="CIRCUIT_OPEN")
+        pair.server.on("/x", answer)
+        clock.advance(breaker.timeout_seconds)
+        calls = [asyncio.create_task(client.get("/x")) for _ in range(30)]
+        ends = asyncio.as_completed(calls, timeout=self.patience)
+        for end in islice(ends, 27):
+            assert_failure(await end, code="CIRCUIT_OPEN")
+        may_answer.set()
+        for end in ends:
+            assert_success(await end)
+        assert pair.server.count("/x") == 1 + 3
+
+    @law()
     async def a_drip_does_not_stretch_the_deadline(self, pair: Pair) -> None:
         """Whatever the server does, the answer is there when the timeout has passed."""
         pair.server.on("/x", reply(200, b"x" * 10_000))
@@ -119,14 +145,16 @@ class FaultLaws(HttpLaws, abstract=True):
     async def cancelled_requests_free_their_connections(self, pair: Pair) -> None:
         """After many requests that were cut short, the next ones are answered at once."""
         proxy: FaultProxy = await pair.keep(
-            FaultProxy("127.0.0.1", pair.server.port, max_connections=2 * _MANY)
+            FaultProxy("127.0.0.1", pair.server.port, max_connections=2 * self.cancelled)
         )
         client = await pair.another(f"http://127.0.0.1:{proxy.port}", policy=_ONCE)
         assert_success(await client.get("/x"))
         proxy.blackhole()
-        for _ in range(2):
-            tasks = [asyncio.create_task(client.get("/x")) for _ in range(_MANY // 2)]
-            await asyncio.wait(tasks, timeout=0.3)
+        for _ in range(_ROUNDS):
+            tasks = [
+                asyncio.create_task(client.get("/x")) for _ in range(self.cancelled // _ROUNDS)
+            ]
+            await asyncio.wait(tasks, timeout=0.05)
             for task in tasks:
                 task.cancel()
             ended = await asyncio.wait_for(
@@ -134,7 +162,7 @@ class FaultLaws(HttpLaws, abstract=True):
             )
             assert all(isinstance(end, asyncio.CancelledError) for end in ended)
         proxy.heal()
-        again = [client.get("/x", timeout=self.patience) for _ in range(20)]
+        again = [client.get("/x", timeout=self.patience) for _ in range(200)]
         for answer in await asyncio.gather(*again):
             assert_success(answer)
 
@@ -159,6 +187,13 @@ class FaultLaws(HttpLaws, abstract=True):
                 pair.server.on("/x", _then_end(said, is_reset))
                 failed = await client.get("/x")
                 assert_failure(failed, "NETWORK_ERROR", category="NETWORK", sent=True)
+        proxy: FaultProxy = await pair.keep(FaultProxy("127.0.0.1", pair.server.port))
+        by = await pair.another(f"http://127.0.0.1:{proxy.port}", policy=_ONCE)
+        pair.server.on("/x", reply(200, b"whole"))
+        for spoil in (proxy.half_close, proxy.cut, proxy.reset):
+            for after in (0, 20, len(reply(200, b"whole")) - 1):
+                spoil(after_bytes=after)
+                assert_failure(await by.get("/x"), "NETWORK_ERROR", category="NETWORK", sent=True)
         pair.server.on("/x", _then_end(b"HTTP/1.0 200 OK\r\n\r\nall", False))
         assert assert_success(await client.get("/x")).body == b"all"
 

@@ -62,11 +62,13 @@ class HttpLaws(Contract[Pair], abstract=True):
         client: which transport is opened.
         settings: the transport's settings.
         patience: seconds that a law waits for what comes at once where all is well.
+        cancelled: how many requests are cut short before others must be answered.
     """
 
     client: ClassVar[str]
     settings: ClassVar[Mapping[str, Any]] = {}
     patience: ClassVar[float] = 5.0
+    cancelled: ClassVar[int] = 200
 
     def open_client(self, base: str, /, **settings: Any) -> Opening[HttpClient]:
         """Open a client through the real door."""

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from qicore_core import CallEvent, Policy, QiError, Secret
@@ -15,7 +17,7 @@ from qicore_core.testing import FaultProxy, assert_failure, assert_success, reco
 from .pair import QUICK, SECRET, HttpLaws, Pair
 from .server import Server, reply
 
-__all__ = ["SecrecyLaws"]
+__all__ = ["SecrecyLaws", "all_of", "context_of", "overheard"]
 
 
 class SecrecyLaws(HttpLaws, abstract=True):
@@ -27,19 +29,8 @@ class SecrecyLaws(HttpLaws, abstract=True):
 
         The loggers of the library below count: all are listened to at DEBUG.
         """
-        shown: list[str] = []
-        hears = _Hears(shown)
-        root = logging.getLogger()
-        level = root.level
-        root.addHandler(hears)
-        root.setLevel(logging.DEBUG)
-        try:
-            with recorded() as events:
-                await _whisper(pair, shown)
-            shown.extend(_told(event) for event in events)
-        finally:
-            root.removeHandler(hears)
-            root.setLevel(level)
+        with overheard() as shown:
+            await _whisper(pair, shown)
         assert pair.server.seen
         assert any(SECRET in repr(seen) for seen in pair.server.seen), "the server heard it"
         assert [text for text in shown if SECRET in text] == []
@@ -60,14 +51,14 @@ class SecrecyLaws(HttpLaws, abstract=True):
         )
         client = await pair.another(verify=trust)
         for certificate in bad:
-            server: Server = await pair.keep(Server(_context_of(certificate)))
+            server: Server = await pair.keep(Server(context_of(certificate)))
             failed = await client.post(f"{server.url}/x?token={SECRET}", json=1)
             error = assert_failure(failed, "SSL_ERROR", category="NETWORK", sent=False)
             assert not error.retryable
             assert server.seen == []
         assert_failure(await client.get(pair.server.url.replace("http:", "https:")), "SSL_ERROR")
         assert pair.server.seen == []
-        good: Server = await pair.keep(Server(_context_of(ours.issue_cert("127.0.0.1"))))
+        good: Server = await pair.keep(Server(context_of(ours.issue_cert("127.0.0.1"))))
         assert_success(await client.get(good.url + "/x"))
         assert_failure(await pair.client.get(good.url), code="SSL_ERROR")
         good.on("/down", reply(302, b"", f"location: {pair.server.url}/plain"))
@@ -75,6 +66,23 @@ class SecrecyLaws(HttpLaws, abstract=True):
         assert_success(await client.get(good.url + "/down", headers=told))
         assert SECRET not in repr(pair.server.seen[-1])
         assert pair.server.seen[-1].all("x-plain") == ["1"]
+
+
+@contextmanager
+def overheard() -> Generator[list[str]]:
+    """Collect, until the block ends, what every logger says and every event shows."""
+    shown: list[str] = []
+    hears, root = _Hears(shown), logging.getLogger()
+    level = root.level
+    root.addHandler(hears)
+    root.setLevel(logging.DEBUG)
+    try:
+        with recorded() as events:
+            yield shown
+        shown.extend(_told(event) for event in events)
+    finally:
+        root.removeHandler(hears)
+        root.setLevel(level)
 
 
 class _Hears(logging.Handler):
@@ -110,13 +118,13 @@ async def _whisper(pair: Pair, shown: list[str]) -> None:
             shown.append(repr(answered.value.headers))
             shown.append(repr(answered.value.json()))
         else:
-            shown.extend(_all_of(answered.error))
+            shown.extend(all_of(answered.error))
     proxy.reset()
-    shown.extend(_all_of(assert_failure(await client.get("/fine", **query))))  # type: ignore[arg-type]  # options
+    shown.extend(all_of(assert_failure(await client.get("/fine", **query))))  # type: ignore[arg-type]  # options
     for url in (f"http://user:{SECRET}@[x/", f"{SECRET}@:/x?{SECRET}", f"http://x y/?{SECRET}"):
-        shown.extend(_all_of(assert_failure(await client.get(url))))
+        shown.extend(all_of(assert_failure(await client.get(url))))
     refused = await client.get("/x", headers={"x-api-key": f"{SECRET}\n"})
-    shown.extend(_all_of(assert_failure(refused)))
+    shown.extend(all_of(assert_failure(refused)))
     unopened = _unopened(base)
     shown.append(unopened)
 
@@ -127,7 +135,8 @@ def _unopened(base: str) -> str:
     return repr(HttpSettings(base_url=base, headers={"x-key": SECRET}, policy=Policy()))
 
 
-def _all_of(error: QiError) -> list[str]:
+def all_of(error: QiError) -> list[str]:
+    """Give every text that an error can become."""
     return [error.message, str(error), repr(error), error.to_string(), str(error.to_dict())]
 
 
@@ -135,7 +144,8 @@ def _told(event: CallEvent) -> str:
     return f"{event!r} {event.fields!r} {event.error!r}"
 
 
-def _context_of(certificate: object) -> ssl.SSLContext:
+def context_of(certificate: object) -> ssl.SSLContext:
+    """Make what a server with a certificate of trustme speaks TLS by."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate.configure_cert(context)  # type: ignore[attr-defined]  # trustme's LeafCert
     return context

@@ -1,0 +1,104 @@
+"""The httpx2 transport that can be told which address to connect to. Imports httpx2.
+
+A request to one address has it in front of its host, as a label that no host of a URL begins with.
+So the pool keeps connections to checked addresses apart from all others, and those of one name from
+those of another: the certificate of one is no proof of the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+from typing import Any, Final, final
+from urllib.parse import urlsplit
+
+import httpcore2
+import httpx2
+
+from .settings import HttpxSettings
+from .stream import Network
+
+__all__ = ["PinningTransport", "address_of", "pinned"]
+
+_MARK: Final = "-"
+_MAX_KEPT: Final = 20
+_KEPT_FOR: Final = 5.0  # seconds
+
+
+def pinned(url: str, address: str, /) -> tuple[str, str, str]:
+    """Give the URL that leads to an address, and the Host and the name in TLS that are its own."""
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    label = f"{_MARK}{ip_address(address).packed.hex()}"
+    port = "" if parts.port is None else f":{parts.port}"
+    host = f"{label}.{name.replace(':', '_')}{port}"  # an IPv6 address would need its brackets
+    return parts._replace(netloc=host).geturl(), parts.netloc, name
+
+
+def address_of(host: str, /) -> str:
+    """Give the address that a host made by `pinned` leads to, and any other host as it is."""
+    if not host.startswith(_MARK):
+        return host
+    return str(ip_address(bytes.fromhex(host.partition(".")[0].removeprefix(_MARK))))
+
+
+@final
+class PinningTransport(httpx2.AsyncHTTPTransport):
+    """httpx2's own transport, on a pool whose connections go where `pinned` says.
+
+    Args:
+        settings: how servers are reached.
+    """
+
+    def __init__(self, settings: HttpxSettings) -> None:
+        context, via = settings.trust or httpx2.create_ssl_context(), settings.via
+        super().__init__(verify=context)
+        # Without this the names that `pinned` makes lead nowhere, as no name server knows them.
+        self._pool = _Pool(
+            ssl_context=context,
+            proxy=None if via is None else httpcore2.Proxy(via.url, headers=[*via.told.items()]),
+            max_connections=settings.max_connections,
+            max_keepalive_connections=_MAX_KEPT,
+            keepalive_expiry=_KEPT_FOR,
+            http2=settings.http2,
+            network_backend=Network(address_of),
+        )
+
+
+class _Pool(httpcore2.AsyncConnectionPool):
+    """A pool that keeps no connection on which more came than asked for, and closes all others."""
+
+    def create_connection(self, origin: httpcore2.Origin) -> httpcore2.AsyncConnectionInterface:
+        """Make a connection that has expired also where it cannot be used any more."""
+        made: Any = super().create_connection(origin)
+        has_expired = made.has_expired
+        made.has_expired = lambda: has_expired() or _is_spent(made)
+        return made  # type: ignore[no-any-return]  # Any for what is set on it
+
+    async def _close_connections(self, closing: list[Any]) -> None:
+        """Close all that it means to, also where its caller is cancelled meanwhile."""
+        # httpcore2's shield holds off anyio's cancellations and not asyncio's own: the first one
+        # would leave the rest open, in nobody's hands.
+        cancelled: asyncio.CancelledError | None = None
+        for connection in closing:
+            try:
+                await connection.aclose()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+
+def _is_spent(connection: Any) -> bool:
+    """Tell whether h11 holds bytes of no answer, or an idle one of HTTP/2 was closed.
+
+    h11 would take them for the next answer's; of the other httpcore2 does not ask.
+    """
+    inner = getattr(connection, "_connection", None)
+    if inner is not None:
+        return _is_spent(inner)
+    state = getattr(connection, "_h11_state", None)
+    if state is not None:
+        return bool(state.trailing_data[0])
+    stream = getattr(connection, "_network_stream", None)
+    return stream is not None and connection.is_idle() and stream.get_extra_info("is_over")
