@@ -8,9 +8,11 @@ streams that could hide. And they cost less.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-import sys
+from asyncio.staggered import staggered_race
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, final
 
 import httpcore2
@@ -20,8 +22,6 @@ __all__ = ["Network"]
 _PIECE: Final = 64 * 1024
 _MOST: Final = 256 * 1024  # bytes that wait to be read
 _NEXT_ADDRESS: Final = 0.25  # seconds; RFC 8305, section 5
-# Elsewhere the error of a host with several addresses is a text.
-_ERRORS: Final[dict[str, Any]] = {"all_errors": True} if sys.version_info >= (3, 12) else {}
 
 
 @final
@@ -47,13 +47,8 @@ class Network(httpcore2.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                _, stream = await loop.create_connection(
-                    _Stream,
-                    self._address_of(host),
-                    port,
-                    happy_eyeballs_delay=_NEXT_ADDRESS,
-                    **_ERRORS,
-                )
+                sock = await _connected(self._address_of(host), port)
+                _, stream = await loop.create_connection(_Stream, sock=sock)
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout from error
         except (OSError, ExceptionGroup) as error:
@@ -63,6 +58,38 @@ class Network(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """Give a socket that has connected to the first address that answers."""
+    # asyncio's own race loses the winner's socket where it is cancelled at that moment.
+    loop, connected = asyncio.get_running_loop(), list[socket.socket]()
+
+    async def connect(place: tuple[Any, ...]) -> socket.socket:
+        *kind, _, address = place
+        sock = socket.socket(*kind)
+        try:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, address)
+        except BaseException:
+            sock.close()
+            raise
+        connected.append(sock)
+        return sock
+
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    winner: socket.socket | None
+    try:
+        each = [partial(connect, place) for place in found]
+        winner, _, errors = await staggered_race(each, _NEXT_ADDRESS)
+        if winner is None:
+            failed = [error for error in errors if isinstance(error, OSError)]
+            raise failed[0] if len(failed) == 1 else ExceptionGroup("no address answers", failed)
+        connected.remove(winner)
+        return winner
+    finally:
+        for sock in connected:
+            sock.close()
 
 
 @final
