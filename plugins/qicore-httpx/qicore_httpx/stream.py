@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from asyncio.staggered import staggered_race
 from collections.abc import Callable, Iterable
-from functools import partial
+from contextlib import suppress
 from typing import Any, Final, final
 
 import httpcore2
@@ -21,7 +20,7 @@ __all__ = ["Network"]
 
 _PIECE: Final = 64 * 1024
 _MOST: Final = 256 * 1024  # bytes that wait to be read
-_NEXT_ADDRESS: Final = 0.25  # seconds; RFC 8305, section 5
+_FOR_ONE_OF_SEVERAL: Final = 2.0  # seconds to wait for an address where there is another
 
 
 @final
@@ -43,53 +42,30 @@ class Network(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first address that answers."""
+        """Connect to the first address that answers.
+
+        One after the other: asyncio's own race between them loses a connection where it is
+        cancelled, and the reason why the last one failed.
+        """
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                sock = await _connected(self._address_of(host), port)
-                _, stream = await loop.create_connection(_Stream, sock=sock)
+                place = self._address_of(host)
+                found = await loop.getaddrinfo(place, port, type=socket.SOCK_STREAM)
+                *others, last = [str(address[0]) for *_, address in found]
+                for address in others:
+                    with suppress(OSError):  # also of time
+                        async with asyncio.timeout(_FOR_ONE_OF_SEVERAL):
+                            return (await loop.create_connection(_Stream, address, port))[1]
+                return (await loop.create_connection(_Stream, last, port))[1]
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout from error
-        except (OSError, ExceptionGroup) as error:
+        except OSError as error:
             raise httpcore2.ConnectError from error
-        return stream
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
-
-
-async def _connected(host: str, port: int) -> socket.socket:
-    """Give a socket that has connected to the first address that answers."""
-    # asyncio's own race loses the winner's socket where it is cancelled at that moment.
-    loop, connected = asyncio.get_running_loop(), list[socket.socket]()
-
-    async def connect(place: tuple[Any, ...]) -> socket.socket:
-        *kind, _, address = place
-        sock = socket.socket(*kind)
-        try:
-            sock.setblocking(False)
-            await loop.sock_connect(sock, address)
-        except BaseException:
-            sock.close()
-            raise
-        connected.append(sock)
-        return sock
-
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    winner: socket.socket | None
-    try:
-        each = [partial(connect, place) for place in found]
-        winner, _, errors = await staggered_race(each, _NEXT_ADDRESS)
-        if winner is None:
-            failed = [error for error in errors if isinstance(error, OSError)]
-            raise failed[0] if len(failed) == 1 else ExceptionGroup("no address answers", failed)
-        connected.remove(winner)
-        return winner
-    finally:
-        for sock in connected:
-            sock.close()
 
 
 @final
