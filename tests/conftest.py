@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from qicore_core import plugins
+
+settings.register_profile("suite", deadline=None)  # how long a thing takes is for `nox -s bench`
+settings.load_profile("suite")
 
 # A domain as they are: a port, a rich client, a door, a driver that it brings itself.
 DOMAIN = """

@@ -49,7 +49,7 @@ def test_no_call_is_lost_or_hung_and_nothing_grows(runs: Runs) -> None:
     done, _ = runs
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert done.stdout.endswith("nothing lost, hung, grown or left\n")
-    for client in ("memory", "redis", "tiered", "stdlib", "httpx", "aiohttp", "sqlite"):
+    for client in ("memory", "redis", "tiered", "disk", "stdlib", "httpx", "aiohttp", "sqlite"):
         assert re.findall(rf"(?m)^{client} +(\d+ of \d+)$", done.stdout) == ["100 of 100"] * 2
 
 

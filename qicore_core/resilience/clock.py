@@ -61,10 +61,10 @@ class SystemClock:
         sleep(0.0 if sleepless.get() else seconds)
 
     def timeout(self, seconds: float, /) -> Timer:
-        """Make an `asyncio.timeout`."""
-        from asyncio import timeout  # late, as above
+        """Make one of the timers that share one of the loop's."""
+        from .alarm import AlarmTimer  # late, as above
 
-        return timeout(seconds)
+        return AlarmTimer(seconds)
 
     def __repr__(self) -> str:
         return "SYSTEM_CLOCK"

@@ -79,6 +79,14 @@ async def tiers(ground: Ground) -> AsyncGenerator[list[Operation]]:
         yield CacheCalls(cache).all()
 
 
+@asynccontextmanager
+async def disk(ground: Ground) -> AsyncGenerator[list[Operation]]:
+    """A cache in a file, that of the database as well."""
+    url = f"sqlite:///{ground.folder}/soak.db?max_bytes=1048576"
+    async with open_cache(url, lock_ttl=1.0) as cache:
+        yield CacheCalls(cache).all()
+
+
 class CacheCalls:
     """What is asked of a cache: all that it can do, over a few hundred keys."""
 
@@ -366,6 +374,7 @@ COMPONENTS: dict[str, Component] = {
     "memory": memory,
     "redis": redis,
     "tiered": tiers,
+    "disk": disk,
     **{name: partial(http, name) for name in ("stdlib", "httpx", "aiohttp")},
     "sqlite": sqlite,
 }

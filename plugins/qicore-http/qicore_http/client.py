@@ -8,9 +8,7 @@ from os import PathLike
 from typing import TypeVar, Unpack, final
 
 from qicore_core import Deadline, Failure, Parts, QiError, Result, Stream, failure
-from qicore_core.resilience import SYSTEM_CLOCK
 
-from .alarm import AlarmClock
 from .caching import Caching
 from .download import Download, Progress
 from .errors import not_connected
@@ -62,8 +60,7 @@ class HttpClient:
         self._layers = layered(transport, settings, settings.guard)
         self._settings = settings
         self._composer = Composer(settings)
-        clock = AlarmClock() if parts.clock is SYSTEM_CLOCK else parts.clock
-        self._calls = settings.policy.attach("http", clock=clock, random=parts.random)
+        self._calls = settings.policy.attach("http", clock=parts.clock, random=parts.random)
         self._caching = None if settings.cache is None else Caching(settings)
         self._is_closed = False
 

@@ -8,9 +8,10 @@ streams that could hide. And they cost less.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final, final
 
 import httpcore2
@@ -19,9 +20,7 @@ __all__ = ["Network"]
 
 _PIECE: Final = 64 * 1024
 _MOST: Final = 256 * 1024  # bytes that wait to be read
-_NEXT_ADDRESS: Final = 0.25  # seconds; RFC 8305, section 5
-# Elsewhere the error of a host with several addresses is a text.
-_ERRORS: Final[dict[str, Any]] = {"all_errors": True} if sys.version_info >= (3, 12) else {}
+_FOR_ONE_OF_SEVERAL: Final = 2.0  # seconds to wait for an address where there is another
 
 
 @final
@@ -43,22 +42,26 @@ class Network(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first address that answers."""
+        """Connect to the first address that answers.
+
+        One after the other: asyncio's own race between them loses a connection where it is
+        cancelled, and the reason why the last one failed.
+        """
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                _, stream = await loop.create_connection(
-                    _Stream,
-                    self._address_of(host),
-                    port,
-                    happy_eyeballs_delay=_NEXT_ADDRESS,
-                    **_ERRORS,
-                )
+                place = self._address_of(host)
+                found = await loop.getaddrinfo(place, port, type=socket.SOCK_STREAM)
+                *others, last = [str(address[0]) for *_, address in found]
+                for address in others:
+                    with suppress(OSError):  # also of time
+                        async with asyncio.timeout(_FOR_ONE_OF_SEVERAL):
+                            return (await loop.create_connection(_Stream, address, port))[1]
+                return (await loop.create_connection(_Stream, last, port))[1]
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout from error
-        except (OSError, ExceptionGroup) as error:
+        except OSError as error:
             raise httpcore2.ConnectError from error
-        return stream
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from qicore_core import Failure, Result, failure, success
 from qicore_http import Headers, HttpReply, HttpRequest
-from qicore_http.errors import not_connected
+from qicore_http.errors import network_error, not_connected
 from qicore_http.proxy import by_proxy, proxy_refused
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class HttpxTransport:
         if request.address is not None and (why := self._settings.unpinnable):
             return failure(why)
         self._keep_to(asyncio.get_running_loop())
-        send = self._send_by_proxy if self._is_proxied else self._send
+        may_refuse = self._is_proxied or self._is_borrowed
+        send = self._send_by_proxy if may_refuse else self._send
         with _Quiet():
             answered = await self._errors.run(send, request)
         if isinstance(answered, Failure):
@@ -117,6 +118,8 @@ class HttpxTransport:
         try:
             return await self._send(request, heard)
         except self._refused:
+            if not statuses:  # one of SOCKS, which has none
+                raise network_error("the proxy makes no connection", sent=False) from None
             raise proxy_refused(statuses[-1]) from None
 
     async def _pieces(self, response: httpx2.Response) -> AsyncIterator[Result[bytes]]:

@@ -1,4 +1,4 @@
-"""A request that is cancelled while the pool tidies up leaves no connection behind."""
+"""A request that is cancelled while the pool tidies up or connects leaves nothing open."""
 
 from __future__ import annotations
 

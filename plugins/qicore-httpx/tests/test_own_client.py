@@ -10,7 +10,7 @@ import pytest
 
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import open_http
-from qicore_http.conformance import Server
+from qicore_http.conformance import ProxyServer, Server
 
 
 def test_connections_of_a_client_of_the_callers_are_used_and_stay(server: Server) -> None:
@@ -25,6 +25,19 @@ def test_connections_of_a_client_of_the_callers_are_used_and_stay(server: Server
             async with open_http(server.url, client="httpx", client_object=mine) as http:
                 await mine.aclose()
                 assert_failure(await http.get("/x"), code="HTTP_NOT_CONNECTED")
+
+    asyncio.run(main())
+
+
+def test_a_proxy_of_a_client_of_the_callers_that_refuses_is_told() -> None:
+    async def main() -> None:
+        async with (
+            ProxyServer("ada:pw") as proxy,
+            httpx2.AsyncClient(proxy=proxy.url) as mine,
+            open_http(client="httpx", client_object=mine) as http,
+        ):
+            failed = await http.post("https://nowhere.invalid/x", json=1)
+            assert_failure(failed, "HTTP_ERROR", category="AUTHENTICATION", status=407, sent=False)
 
     asyncio.run(main())
 

@@ -51,6 +51,19 @@ def test_a_client_of_the_callers_checks_certificates_itself() -> None:
     asyncio.run(main())
 
 
+def test_a_host_with_several_addresses_is_reached_by_any_and_the_reason_is_told(
+    server: Server,
+) -> None:
+    async def main() -> None:
+        place = f"localhost:{server.port}"  # as a rule ::1, where nobody listens, and 127.0.0.1
+        async with open_http(client="httpx") as http:
+            assert_success(await http.get(f"http://{place}/x"))
+            failed = assert_failure(await http.get("http://localhost:1/x"), code="NETWORK_ERROR")
+            assert failed.message == "localhost:1: the connection was refused"
+
+    asyncio.run(main())
+
+
 def test_a_client_used_in_another_loop_says_so_and_goes_on_in_its_own(server: Server) -> None:
     async def main() -> None:
         async with open_http(server.url, client="httpx") as http:

@@ -140,8 +140,8 @@ def columns_of(cursor: sqlite3.Cursor, /) -> Sequence[str]:
 def _begin_log(connection: sqlite3.Connection, patience: float) -> Any:
     """Have the file keep a write-ahead log; give how it keeps one.
 
-    Where several make a file at once, SQLite refuses all but one of them and waits for nothing, as
-    each holds what another one needs. It is asked again until `patience` has run out.
+    Where somebody writes to a file that has none, as where several make one at once, SQLite says so
+    and does not wait. It is asked again until `patience` has run out.
     """
     until = monotonic() + patience
     while True:

@@ -136,7 +136,8 @@ def test_entries_are_bounded_at_each_step(path: Path) -> None:
         for _ in range(400):
             match draw.randrange(5):
                 case 0:
-                    await cache.set_many({f"k{draw.randrange(40)}": 1 for _ in range(20)})
+                    keys = [f"k{draw.randrange(40)}" for _ in range(20)]
+                    await cache.set_many({key: "x" * draw.randrange(99) for key in keys})
                 case 1:
                     await cache.remove(f"k{draw.randrange(40)}")
                 case 2:

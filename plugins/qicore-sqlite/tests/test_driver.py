@@ -465,9 +465,11 @@ def test_a_lock_is_waited_for_as_long_as_the_setting_says(path: Path) -> None:
     on(path, body, busy_timeout=60)
 
 
-def test_opening_waits_for_a_lock_as_long_as_the_setting_says(path: Path) -> None:
+@pytest.mark.parametrize("lock", ["exclusive", "immediate"])
+def test_opening_waits_for_a_lock_as_long_as_the_setting_says(lock: str, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("begin exclusive")
+    other.execute("create table other (a)")
+    other.execute(f"begin {lock}")  # for the second SQLite does not wait by itself
     timer = threading.Timer(0.3, other.execute, ["rollback"])
     timer.start()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from qicore.cli import main
 from qicore_core import plugins
@@ -24,15 +25,17 @@ class Said(NamedTuple):
 
 
 @pytest.fixture
-def qicore(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+def qicore(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Said]]:
     """Give the command: `qicore("plugins", "list")`."""
+    profile = settings.get_current_profile_name()
 
     def run(*arguments: str) -> Said:
         status = main(list(arguments))
         out, err = capsys.readouterr()
         return Said(status, out, err)
 
-    return run
+    yield run
+    settings.load_profile(profile)  # `verify` loads its own
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ class ReachLaws(HttpLaws, abstract=True):
             assert_success(answered)
         assert most == 2
         pair.server.on("/half", half)
-        patient = await pair.another(max_connections=1, policy=_ONCE, idle_timeout=0.2)
+        patient = await pair.another(max_connections=1, policy=_ONCE, idle_timeout=0.5)
         async with asyncio.timeout(self.patience), patient.stream("GET", "/half") as stream:
             pieces = aiter(stream)
             assert_success(await anext(pieces))

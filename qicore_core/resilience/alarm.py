@@ -1,41 +1,30 @@
 """What cuts calls short: for each event loop one timer, set to the earliest moment asked for.
 
 Nearly every call ends in time. asyncio keeps a timer for each in a heap that it orders by comparing
-in Python; one that is due before those of the transport rises to its top, and sinks again. Here a
+in Python; one that is due before those of a transport rises to its top, and sinks again. Here a
 call joins a set and leaves it, and the loop has one timer. When it rings, all who wait are looked
 at: so it rings the more seldom the more they are.
+
+Imports asyncio: the clock loads it when something is to be cut short.
 """
 
 from __future__ import annotations
 
-import threading
-from asyncio import CancelledError, Task, TimerHandle, current_task, get_running_loop
+from _thread import _local  # what threading.local is
+from asyncio import CancelledError, current_task, get_running_loop
 from time import monotonic
-from typing import Any, Final, Self, final
 
-from qicore_core.resilience import SYSTEM_CLOCK
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import Task, TimerHandle
+    from typing import Any, Final, Self, final
+else:
+    from ..lean import final
 
-__all__ = ["AlarmClock"]
+__all__ = ["AlarmTimer"]
 
 _NEVER: Final = float("inf")
 _LOOK: Final = 1e-6  # seconds that pass for each who waits; looking at one takes a tenth of it
-
-
-@final
-class AlarmClock(threading.local):
-    """The machine's clock; in each thread it keeps the alarm of the loop that ran there last."""
-
-    monotonic = staticmethod(monotonic)
-    sleep = staticmethod(SYSTEM_CLOCK.sleep)
-    sleep_sync = staticmethod(SYSTEM_CLOCK.sleep_sync)
-    _alarm: _Alarm | None = None
-
-    def timeout(self, seconds: float, /) -> _Timer:
-        """Make a timer that expires so many seconds after it is entered."""
-        alarm, loop = self._alarm, get_running_loop()
-        if alarm is None or alarm.loop is not loop:
-            alarm = self._alarm = _Alarm()
-        return _Timer(alarm, seconds)
 
 
 @final
@@ -46,7 +35,7 @@ class _Alarm:
 
     def __init__(self) -> None:
         self.loop = get_running_loop()
-        self.waiting: set[_Timer] = set()
+        self.waiting: set[AlarmTimer] = set()
         self.at = _NEVER
         self._handle: TimerHandle | None = None
 
@@ -68,25 +57,39 @@ class _Alarm:
             self.ring_at(max(earliest, now + len(self.waiting) * _LOOK), now)
 
 
+class _Here(_local):
+    """The alarm of the loop that ran last in this thread."""
+
+    alarm: _Alarm | None = None
+
+
+_here: Final = _Here()
+
+
 @final
-class _Timer:
-    """Cut short what runs inside `async with`, as `asyncio.timeout` does."""
+class AlarmTimer:
+    """Cut short what runs inside `async with`, as `asyncio.timeout` does.
+
+    Args:
+        seconds: how long it may take, from when it is entered.
+    """
 
     __slots__ = ("_alarm", "_before", "_is_expired", "_task", "at")
 
-    _task: Task[Any]
-
-    def __init__(self, alarm: _Alarm, seconds: float) -> None:
+    def __init__(self, seconds: float, /) -> None:
         self.at = seconds
-        self._alarm = alarm
         self._is_expired = False
 
     async def __aenter__(self) -> Self:
-        alarm, now = self._alarm, monotonic()
-        task = current_task(alarm.loop)
+        loop, alarm = get_running_loop(), _here.alarm
+        if alarm is None or alarm.loop is not loop:
+            alarm = _here.alarm = _Alarm()
+        self._alarm = alarm
+        task: Task[Any] | None = current_task(loop)
         assert task is not None  # noqa: S101  # what waits here is one's coroutine
         self._task = task
         self._before = task.cancelling()
+        now = monotonic()
         self.at += now
         alarm.waiting.add(self)
         if self.at < alarm.at:

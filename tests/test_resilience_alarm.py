@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from qicore_http.alarm import AlarmClock
+from qicore_core.resilience import SYSTEM_CLOCK
+from qicore_core.resilience.alarm import AlarmTimer
 
 SOON, LATE = 0.01, 60.0
 
@@ -27,9 +28,9 @@ async def forever() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def cut(clock: AlarmClock, seconds: float) -> bool:
+async def cut(seconds: float) -> bool:
     """Wait for ever, in so many seconds; tell whether that timer, and nothing else, ended it."""
-    timer = clock.timeout(seconds)
+    timer = SYSTEM_CLOCK.timeout(seconds)
     with pytest.raises(TimeoutError):
         async with timer:
             await forever()
@@ -41,15 +42,13 @@ async def cut(clock: AlarmClock, seconds: float) -> bool:
 
 @pytest.mark.parametrize("seconds", [SOON, 0.0, -1.0])
 def test_what_takes_too_long_is_cut_short(seconds: float) -> None:
-    assert asyncio.run(cut(AlarmClock(), seconds))
+    assert asyncio.run(cut(seconds))
 
 
 def test_what_ends_in_time_costs_the_loop_one_timer_for_all() -> None:
-    clock = AlarmClock()
-
     async def main() -> int:
         for _ in range(100):
-            async with clock.timeout(LATE) as timer:
+            async with AlarmTimer(LATE) as timer:
                 await asyncio.sleep(0)
             assert not timer.expired()
         loop = asyncio.get_running_loop()
@@ -61,14 +60,14 @@ def test_what_ends_in_time_costs_the_loop_one_timer_for_all() -> None:
 
 
 def test_each_is_cut_at_its_own_time_whoever_came_first() -> None:
-    clock, order = AlarmClock(), []
+    order: list[str] = []
 
     async def wait(name: str, seconds: float) -> None:
-        assert await cut(clock, seconds)
+        assert await cut(seconds)
         order.append(name)
 
     async def main() -> None:
-        patient = asyncio.create_task(cut(clock, LATE))
+        patient = asyncio.create_task(cut(LATE))
         await asyncio.gather(wait("third", 0.06), wait("first", SOON), wait("second", 0.03))
         patient.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -79,10 +78,8 @@ def test_each_is_cut_at_its_own_time_whoever_came_first() -> None:
 
 
 def test_the_outer_one_of_two_cuts_through_the_inner() -> None:
-    clock = AlarmClock()
-
     async def main() -> tuple[bool, bool]:
-        outer, inner = clock.timeout(SOON), clock.timeout(LATE)
+        outer, inner = AlarmTimer(SOON), AlarmTimer(LATE)
 
         async def nested() -> None:
             async with outer, inner:
@@ -96,13 +93,11 @@ def test_the_outer_one_of_two_cuts_through_the_inner() -> None:
 
 
 def test_a_bug_passes_and_so_does_a_cancellation() -> None:
-    clock = AlarmClock()
-
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
-            async with clock.timeout(LATE):
+            async with AlarmTimer(LATE):
                 raise ZeroDivisionError
-        waiting = asyncio.create_task(cut(clock, LATE))
+        waiting = asyncio.create_task(cut(LATE))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -113,7 +108,7 @@ def test_a_bug_passes_and_so_does_a_cancellation() -> None:
 
 def test_a_bug_that_the_cut_brings_out_passes() -> None:
     async def main() -> None:
-        timer = AlarmClock().timeout(SOON)
+        timer = AlarmTimer(SOON)
 
         async def clumsy() -> None:
             async with timer:
@@ -130,22 +125,18 @@ def test_a_bug_that_the_cut_brings_out_passes() -> None:
 
 
 def test_who_has_left_is_not_cut_any_more() -> None:
-    clock = AlarmClock()
-
     async def main() -> bool:
-        async with clock.timeout(SOON) as timer:
+        async with AlarmTimer(SOON) as timer:
             pass
-        return await cut(clock, 3 * SOON) and not timer.expired()
+        return await cut(3 * SOON) and not timer.expired()
 
     assert asyncio.run(main())
 
 
 def test_who_is_cancelled_in_the_moment_it_expires_is_cancelled() -> None:
-    clock = AlarmClock()
-
     async def main() -> None:
         async def both() -> None:
-            async with clock.timeout(0.0) as timer:
+            async with AlarmTimer(0.0) as timer:
                 timer.expire()
                 task = asyncio.current_task()
                 assert task is not None
@@ -159,20 +150,17 @@ def test_who_is_cancelled_in_the_moment_it_expires_is_cancelled() -> None:
 
 
 def test_many_who_wait_are_all_cut_short() -> None:
-    clock = AlarmClock()
-
     async def main() -> list[bool]:
-        return await asyncio.gather(*[cut(clock, SOON + n * 1e-5) for n in range(500)])
+        return await asyncio.gather(*[cut(SOON + n * 1e-5) for n in range(500)])
 
     assert all(asyncio.run(main()))
 
 
 def test_a_loop_that_is_left_and_taken_up_again_has_its_own_alarm() -> None:
-    clock = AlarmClock()
     with asyncio.Runner() as one, asyncio.Runner() as other:
-        begun = one.get_loop().create_task(cut(clock, SOON))
+        begun = one.get_loop().create_task(cut(SOON))
         one.run(asyncio.sleep(0))
-        assert other.run(cut(clock, SOON))
+        assert other.run(cut(SOON))
 
         async def end() -> bool:
             return await begun
@@ -181,10 +169,8 @@ def test_a_loop_that_is_left_and_taken_up_again_has_its_own_alarm() -> None:
 
 
 def test_each_thread_has_its_own_alarm() -> None:
-    clock = AlarmClock()
-
     async def pass_by() -> int:
-        async with clock.timeout(LATE):
+        async with AlarmTimer(LATE):
             await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
         assert isinstance(loop, CountingLoop)
@@ -192,7 +178,7 @@ def test_each_thread_has_its_own_alarm() -> None:
 
     with asyncio.Runner(loop_factory=CountingLoop) as runner:
         assert runner.run(pass_by()) == 1
-        other = threading.Thread(target=asyncio.run, args=(cut(clock, SOON),))
+        other = threading.Thread(target=asyncio.run, args=(cut(SOON),))
         other.start()
         other.join()
         assert runner.run(pass_by()) == 1
