@@ -62,7 +62,7 @@ def hookimpl(fn: F, /) -> F:
 
 @hookspec
 def qicore_plugin_info(info: PluginInfo) -> None:
-    """Say what the plugin is: set `info.summary`, `info.docs`, `info.api`, `info.settings`."""
+    """Say what the plugin is, by setting what `PluginInfo` has: `info.summary`, `info.api`, ..."""
 
 
 @hookspec

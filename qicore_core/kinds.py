@@ -174,15 +174,17 @@ class PluginInfo:
         summary: one line.
         docs: where to read on.
         settings: what can be set, by name, with a line each.
+        needs_url: whether it is opened by its URL alone; a door without one passes it over.
     """
 
-    __slots__ = ("api", "docs", "settings", "summary")
+    __slots__ = ("api", "docs", "needs_url", "settings", "summary")
 
     def __init__(self) -> None:
         self.api = ""
         self.summary = ""
         self.docs = ""
         self.settings: dict[str, str] = {}
+        self.needs_url = False
 
 
 class Health:

@@ -342,6 +342,26 @@ def test_the_only_driver_is_chosen_and_a_builtin_only_where_there_is_no_other(si
     assert blocked.code == "PLUGIN_BLOCKED"
 
 
+def test_what_needs_a_url_is_not_chosen_without_one(site: Site) -> None:
+    site.install_domain()
+    needs = (
+        "from qicore_core.hookspecs import hookimpl\n"
+        "from qicore_probe import PROBE, opens\n"
+        "@hookimpl\n"
+        "def qicore_register_adapters(registry):\n"
+        "    registry.add(PROBE, 'filed', opens('filed'))\n"
+        "@hookimpl\n"
+        "def qicore_plugin_info(info):\n"
+        "    info.needs_url = True\n"
+    )
+    site.install_driver("filed", needs)
+    assert plugins.choose("probe") == success("still")
+    alone = PluginPolicy(allow=["acme-filed"])
+    assert plugins.choose("probe", alone) == success("filed")  # there is nothing else
+    site.install_driver("good")
+    assert plugins.choose("probe") == success("good")
+
+
 def test_a_loaded_plugin_says_what_it_is(site: Site) -> None:
     site.install_domain()
     about = (

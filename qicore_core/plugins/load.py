@@ -147,7 +147,9 @@ def open_port(
 
 
 def choose(kind: str, /, policy: PluginPolicy | None = None) -> Result[str]:
-    """Give the only name of a kind that is installed; a built-in counts if nothing else is.
+    """Give the only name of a kind that is installed; a built-in counts if nothing else does.
+
+    What says that it needs a URL does not count: so those that are no built-ins are loaded.
 
     Errors:
         PLUGIN_NOT_FOUND: there is none.
@@ -157,6 +159,7 @@ def choose(kind: str, /, policy: PluginPolicy | None = None) -> Result[str]:
     policy = policy or PluginPolicy.from_environment()
     installed = [one for one in index() if one.kind == kind]
     found = [one for one in installed if policy.refusal(one.distribution) is None]
+    found = [one for one in found if one.is_builtin or not _needs_url(one)] or found
     drivers = [one for one in found if not one.is_builtin] or found
     names = sorted({one.name for one in drivers})
     if len(names) == 1:
@@ -166,6 +169,11 @@ def choose(kind: str, /, policy: PluginPolicy | None = None) -> Result[str]:
     if installed:
         return failure(faults.blocked(installed[0], policy))
     return failure(faults.not_found(kind, ""))
+
+
+def _needs_url(listed: Listed) -> bool:
+    loaded = _load(listed)
+    return bool(loaded.value.info.needs_url) if loaded else False
 
 
 def hook_modules(policy: PluginPolicy | None = None, /) -> tuple[list[Loaded], list[QiError]]:

@@ -18,6 +18,7 @@ import pytest
 
 from qicore_cache import MISSING, Cache, Entry, open_cache
 from qicore_core import Opening, Parts, Result, success
+from qicore_core.plugins import PluginPolicy, choose
 from qicore_core.testing import FakeClock, assert_failure, assert_success
 from qicore_sqlite.cache.settings import SqliteCacheSettings
 from qicore_sqlite.cache.store import SqliteStore
@@ -678,3 +679,9 @@ def test_settings_are_read_from_the_url_and_from_settings_which_win() -> None:
         SqliteCacheSettings(path="a b.db", max_entries=6, max_bytes=7, busy_timeout=0.5)
     )
     assert SqliteCacheSettings().database.is_in_memory
+
+
+def test_a_cache_without_a_url_is_not_this_one() -> None:
+    standard = PluginPolicy(allow=["qicore-cache", "qicore-sqlite"])
+    assert choose("cache", standard) == success("memory")
+    assert choose("sql", standard) == success("sqlite")

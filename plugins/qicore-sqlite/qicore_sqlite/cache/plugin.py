@@ -18,6 +18,7 @@ __all__ = ["open_store", "qicore_plugin_info", "qicore_register_adapters"]
 def qicore_plugin_info(info: PluginInfo) -> None:
     """Say what `sqlite:` is."""
     info.summary = "a cache in a SQLite file: it stays, is bounded, and processes share it"
+    info.needs_url = True  # without a file it is `memory:`, and slower
     info.settings = {
         "max_entries": "how many entries",
         "max_bytes": "how many bytes of them",
