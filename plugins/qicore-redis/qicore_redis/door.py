@@ -8,24 +8,14 @@ from typing import Any, Final, TypeVar, cast, final
 from qicore_cache import Cache
 from qicore_cache.errors import SETTINGS_INVALID
 from qicore_cache.settings import CacheSettings, key_error, ttl_error
-from qicore_core import (
-    ErrorMap,
-    Failure,
-    Opening,
-    Parts,
-    Policy,
-    QiError,
-    Rate,
-    Result,
-    failure,
-)
+from qicore_core import ErrorMap, Failure, Opening, Parts, Policy, QiError, Rate, Result, failure
 from qicore_core.config.settings import read_settings
 from qicore_core.events import CallEvent
 
 from .limit import Limit
 from .lock import Lock, take_lock
 from .once import Once, Turn, begin
-from .settings import read_url
+from .settings import RedisSettings
 from .store import RedisStore, not_opened
 from .wire import Command, Wire
 
@@ -60,7 +50,7 @@ def open_redis(
     """
 
     async def start() -> Result[Redis]:
-        read = read_url(url, settings)
+        read = RedisSettings.read(url, settings)
         if isinstance(read, Failure):
             return read
         from .errors import ERRORS  # late: it names redis-py's exceptions

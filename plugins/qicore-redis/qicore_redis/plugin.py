@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from qicore_cache import CACHE, CacheStore
 from qicore_core import Failure, Opening, Parts, PluginInfo, Registry, Result, hookimpl
 
-from .settings import SCHEMES, read_url
+from .settings import SCHEMES, RedisSettings
 from .store import RedisStore
 
 __all__ = ["open_store", "qicore_plugin_info", "qicore_register_adapters"]
@@ -50,7 +50,7 @@ def open_store(url: str, settings: Mapping[str, object], parts: Parts, /) -> Ope
     """
 
     async def start() -> Result[CacheStore]:
-        read = read_url(url, settings)
+        read = RedisSettings.read(url, settings)
         return read if isinstance(read, Failure) else await RedisStore.open(read.value, parts)
 
     return Opening(start)

@@ -12,7 +12,7 @@ from qicore_cache.settings import CacheSettings, ttl_error
 from qicore_core import QiError, Result, Secret, failure
 from qicore_core.config.settings import read_settings
 
-__all__ = ["SCHEMES", "RedisSettings", "read_url"]
+__all__ = ["SCHEMES", "RedisSettings"]
 
 SCHEMES: Final = (
     "redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel", "redis+cluster",
@@ -99,25 +99,25 @@ class RedisSettings:
         scheme = "rediss" if self.is_tls else "redis"
         return replace(self, scheme=scheme, servers=((host, port),))
 
+    @classmethod
+    def read(cls, url: str, given: Mapping[str, object], /) -> Result[RedisSettings]:
+        """Read them from a URL and from settings; settings win.
 
-def read_url(url: str, settings: Mapping[str, object], /) -> Result[RedisSettings]:
-    """Read the URL and the settings beside it; what is named in the call wins.
-
-    Errors:
-        CACHE_SETTINGS_INVALID: all that is wrong, each with what it may be.
-    """
-    try:
-        split = urlsplit(url)
-        said: dict[str, Any] = {"scheme": split.scheme, **_place(split)}
-    except ValueError as error:
-        return failure(_wrong_url(str(error)))
-    beside = {**dict(parse_qsl(split.query, keep_blank_values=True)), **settings}
-    if twice := [name for name in _PLACE if name in beside]:
-        return failure(_wrong_url(f"it says by itself what {', '.join(twice)} would"))
-    return read_settings(
-        RedisSettings, {**said, **beside}, f"{split.scheme}:", kind="cache", code=SETTINGS_INVALID,
-        also=[CacheSettings],
-    )  # fmt: skip
+        Errors:
+            CACHE_SETTINGS_INVALID: all that is wrong, each with what it may be.
+        """
+        try:
+            split = urlsplit(url)
+            said: dict[str, Any] = {"scheme": split.scheme, **_place(split)}
+        except ValueError as error:
+            return failure(_wrong_url(str(error)))
+        beside = {**dict(parse_qsl(split.query, keep_blank_values=True)), **given}
+        if twice := [name for name in _PLACE if name in beside]:
+            return failure(_wrong_url(f"it says by itself what {', '.join(twice)} would"))
+        return read_settings(
+            cls, {**said, **beside}, f"{split.scheme}:", kind="cache", code=SETTINGS_INVALID,
+            also=[CacheSettings],
+        )  # fmt: skip
 
 
 def _place(split: SplitResult) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from qicore_cache import open_cache, tiered
 from qicore_core import success
 from qicore_core.testing import FaultProxy, assert_failure
 from qicore_redis import RedisSettings, open_redis
-from qicore_redis.settings import read_url
 
 Eventually = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 Start = Callable[..., AbstractContextManager[int]]
@@ -52,13 +51,13 @@ WRONG = [
 @pytest.mark.parametrize("url", READ)
 def test_a_url_says_where_and_how(url: str) -> None:
     scheme = url.partition(":")[0]
-    read = read_url(url, {}).unwrap()
+    read = RedisSettings.read(url, {}).unwrap()
     wanted = RedisSettings(scheme=scheme, password=read.password, **READ[url])  # type: ignore[arg-type]
     assert read == wanted
 
 
 def test_a_password_is_read_and_never_shown() -> None:
-    read = read_url("redis://ada:p%40ss@h", {}).unwrap()
+    read = RedisSettings.read("redis://ada:p%40ss@h", {}).unwrap()
     assert read.password is not None
     assert read.password.reveal() == "p@ss"
     assert "p@ss" not in repr(read)
@@ -66,7 +65,7 @@ def test_a_password_is_read_and_never_shown() -> None:
 
 @pytest.mark.parametrize("url", WRONG)
 def test_a_url_that_is_wrong_is_said(url: str) -> None:
-    assert_failure(read_url(url, {}), code="CACHE_SETTINGS_INVALID")
+    assert_failure(RedisSettings.read(url, {}), code="CACHE_SETTINGS_INVALID")
 
 
 def test_a_certificate_of_nobody_is_no_server_of_ours(tls_port: int) -> None:
