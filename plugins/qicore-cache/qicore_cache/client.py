@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, final, overload
 
-from qicore_core import Failure, Policy, QiError, Result, failure, success
-from qicore_core.kinds import Parts
+from qicore_core import Failure, Parts, Policy, QiError, Result, failure, success
 
 from .access import Access
 from .computation import Wanted

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 from qicore_core import (
     Failure,
     Opening,
+    Parts,
+    PluginInfo,
     QiError,
     Registry,
     Result,
@@ -16,7 +18,6 @@ from qicore_core import (
     success,
 )
 from qicore_core.config.settings import read_settings
-from qicore_core.kinds import Parts, PluginInfo
 
 from .door import CACHE
 from .errors import SETTINGS_INVALID

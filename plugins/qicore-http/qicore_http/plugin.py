@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qicore_core import (
-    Opening,
-    Parts,
-    PluginInfo,
-    Registry,
-    Result,
-    hookimpl,
-)
+from qicore_core import Opening, Parts, PluginInfo, Registry, Result, hookimpl
 
 from .door import HTTP
 from .reach import SETTINGS, TransportSettings, read_transport

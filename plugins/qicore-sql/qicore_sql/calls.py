@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar, final
 
-from qicore_core import Deadline, Failure, Policy, QiError, Result, failure
+from qicore_core import Deadline, Failure, Parts, Policy, QiError, Result, failure
 from qicore_core.codes import DEADLINE_EXCEEDED, TIMEOUT_ERROR
 from qicore_core.events import is_listening
-from qicore_core.kinds import Parts
 
 from .errors import TIMEOUT, TRANSACTION_DOOMED, UNDONE, closed
 

@@ -6,8 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar, final, overload
 
-from qicore_core import Failure, Opening, Policy, QiError, Result, RetryPolicy, failure, success
-from qicore_core.kinds import Parts
+from qicore_core import (
+    Failure,
+    Opening,
+    Parts,
+    Policy,
+    QiError,
+    Result,
+    RetryPolicy,
+    failure,
+    success,
+)
 
 from .calls import Calls, is_undone
 from .driver import SqlDriver

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Final
 
-from qicore_core import Failure, Kind, Opening, Policy, Result, success
+from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, success
 from qicore_core.config.settings import read_settings
-from qicore_core.kinds import Parts
 from qicore_core.plugins import choose, open_port
 
 from .client import Database

@@ -16,6 +16,7 @@ import pytest
 from qicore_core import (
     Deadline,
     Failure,
+    Parts,
     Policy,
     QiError,
     Result,
@@ -28,7 +29,6 @@ from qicore_core import (
     unwrap,
 )
 from qicore_core.config import ConfigData
-from qicore_core.kinds import Parts
 from qicore_core.testing import FakeClock, assert_failure, assert_success, recorded
 from qicore_sql import SQL, Database, Queries, Transaction, open_database
 from qicore_sql.calls import surely

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qicore_core import Opening, Registry, Result, hookimpl
-from qicore_core.kinds import Parts, PluginInfo
+from qicore_core import Failure, Opening, Parts, PluginInfo, Registry, Result, hookimpl
 from qicore_sql import SQL, SqlDriver
 
 from .driver import SqliteDriver
@@ -43,6 +42,6 @@ def open_driver(url: str, settings: Mapping[str, object], parts: Parts, /) -> Op
 
     async def start() -> Result[SqlDriver]:
         read = SqliteSettings.read(url, settings)
-        return await SqliteDriver.open(read.value) if read else read
+        return read if isinstance(read, Failure) else await SqliteDriver.open(read.value)
 
     return Opening(start)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from qicore_core import Opening
+from qicore_core import Opening, Parts
 from qicore_core.conformance import Contract
-from qicore_core.kinds import Parts
 
 from ..client import Cache
 from ..door import open_cache

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qicore_cache import CACHE, CacheStore
-from qicore_core import Failure, Opening, Registry, Result, hookimpl
-from qicore_core.kinds import Parts, PluginInfo
+from qicore_core import Failure, Opening, Parts, PluginInfo, Registry, Result, hookimpl
 
 from .settings import SqliteCacheSettings
 from .store import SqliteStore
