@@ -37,6 +37,13 @@ def test_the_pages_are_what_the_code_says() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_class_of_settings_is_on_the_page() -> None:
+    texts = [path.read_text("utf-8") for one in FOLDERS.values() for path in one.rglob("*.py")]
+    classes = set(re.findall(r"(?m)^class ([A-Za-z]\w*Settings)\b", "\n".join(texts)))
+    assert {"RedisSettings", "SqliteCacheSettings", "TransportSettings"} <= classes
+    assert classes == set(re.findall(r"(?m)^### (\w+Settings)$", SETTINGS))
+
+
 @pytest.mark.parametrize("part", re.findall(r"(?ms)^## (.*?)(?=^## |\Z)", SETTINGS), ids=first)
 def test_a_readme_names_every_setting_of_its_distribution(part: str) -> None:
     if first(part) != "qicore-core":

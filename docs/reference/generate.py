@@ -34,6 +34,7 @@ CALLS = {
         "Bulkhead",
     ),
     "qicore_core.log": ("configure_logging",),
+    "qicore_http.reach": ("TransportSettings",),
     "qicore_fastapi": ("install",),
     "qicore_uvicorn": ("Server",),
 }
@@ -125,8 +126,9 @@ def hooks() -> str:
 def _configurable() -> Iterator[tuple[str, type | Callable[..., object]]]:
     """Give, package by package, what has settings: each class of a settings.py, and CALLS."""
     for package in ("qicore_core", *MEMBERS):
-        if (ROOT / "plugins" / package.replace("_", "-") / package / "settings.py").exists():
-            module = importlib.import_module(f"{package}.settings")
+        root = ROOT / "plugins" / package.replace("_", "-")
+        for path in sorted(root.glob(f"{package}/**/settings.py"), reverse=True):
+            module = importlib.import_module(".".join(path.relative_to(root).with_suffix("").parts))
             names = [name for name in module.__all__ if name.endswith("Settings")]
             yield from ((package, getattr(module, name)) for name in names)
         for place, called in CALLS.items():
@@ -165,10 +167,12 @@ def _defaults(thing: Any) -> tuple[dict[str, object], dict[str, str]]:
 
 
 def _said(thing: object) -> dict[str, str]:
-    """Read the section Attributes or Args of a docstring: what is said of each name."""
-    text = inspect.getdoc(thing) or ""
-    found = re.search(r"(?ms)^(?:Attributes|Args):\n(.*?)(?=^\S|\Z)", text)
-    said = re.findall(r"(?ms)^    (\w+): (.*?)(?=^    \w|\Z)", found[1]) if found else []
+    """Read the section Attributes or Args of a docstring, and of a class's bases: name by name."""
+    said: list[tuple[str, str]] = []
+    for one in reversed(thing.__mro__) if isinstance(thing, type) else (thing,):
+        text = inspect.getdoc(one) or ""
+        found = re.search(r"(?ms)^(?:Attributes|Args):\n(.*?)(?=^\S|\Z)", text)
+        said += re.findall(r"(?ms)^    (\w+): (.*?)(?=^    \w|\Z)", found[1]) if found else []
     return {name: " ".join(words.split()) for name, words in said}
 
 
