@@ -37,7 +37,7 @@ def open_cache(
 
     Args:
         url: which store, by scheme: "memory:", "redis://localhost/0". None is the only driver
-            installed.
+            installed that needs none: `memory:` where no other does.
         namespace: keeps its keys apart from others' in the same store.
         default_ttl: seconds that an entry is kept where `set` names none; None is the store's own,
             and without end where it has none.
