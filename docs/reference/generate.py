@@ -34,7 +34,6 @@ CALLS = {
         "Bulkhead",
     ),
     "qicore_core.log": ("configure_logging",),
-    "qicore_http.reach": ("TransportSettings",),
     "qicore_fastapi": ("install",),
     "qicore_uvicorn": ("Server",),
 }

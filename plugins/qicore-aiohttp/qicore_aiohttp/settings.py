@@ -9,7 +9,7 @@ from typing import final
 import aiohttp
 
 from qicore_core import Result
-from qicore_http.reach import TransportSettings, read_transport
+from qicore_http.settings import TransportSettings, read_transport
 
 __all__ = ["AiohttpSettings"]
 

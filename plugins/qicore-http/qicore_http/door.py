@@ -14,8 +14,7 @@ from .bearer import Bearer
 from .client import HttpClient
 from .guard import AddressGuard
 from .hooks import OnRequest, OnResponse
-from .reach import BY_PROXY, cannot_pin
-from .settings import DEFAULT_POLICY, HttpSettings, setting_error
+from .settings import BY_PROXY, DEFAULT_POLICY, HttpSettings, cannot_pin, setting_error
 from .stored import ResponseCache, ResponseStore
 from .transport import HttpTransport
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from qicore_core import Opening, Parts, PluginInfo, Registry, Result, hookimpl
 
 from .door import HTTP
-from .reach import SETTINGS, TransportSettings, read_transport
+from .settings import SETTINGS, TransportSettings, read_transport
 from .stdlib import StdlibTransport
 from .transport import HttpTransport
 

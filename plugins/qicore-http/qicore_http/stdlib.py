@@ -26,7 +26,7 @@ from .body import Body
 from .errors import network_error, not_connected, reason_of, timeout_error, tls_error
 from .message import Headers, HttpRequest
 from .proxy import by_proxy, proxy_refused
-from .reach import TransportSettings
+from .settings import TransportSettings
 from .strict import StrictResponse
 from .transport import HttpReply
 

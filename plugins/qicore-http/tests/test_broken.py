@@ -17,8 +17,7 @@ from qicore_http import Body, Headers, HttpClient, HttpReply, HttpRequest, HttpR
 from qicore_http.conformance import HttpContract
 from qicore_http.errors import network_error
 from qicore_http.fake import reply_of
-from qicore_http.reach import TransportSettings, read_transport
-from qicore_http.settings import HttpSettings
+from qicore_http.settings import HttpSettings, TransportSettings, read_transport
 from qicore_http.stdlib import StdlibTransport
 
 settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.generate])

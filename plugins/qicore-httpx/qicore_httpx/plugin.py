@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from qicore_core import Opening, Parts, PluginInfo, Registry, Result, hookimpl
 from qicore_http import HTTP, HttpTransport
-from qicore_http.reach import SETTINGS
+from qicore_http.settings import SETTINGS
 
 from .transport import HttpxTransport
 

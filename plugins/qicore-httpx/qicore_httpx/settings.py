@@ -11,7 +11,7 @@ import httpx2
 
 from qicore_core import Failure, QiError, Result, failure
 from qicore_http.errors import UNSUPPORTED
-from qicore_http.reach import TransportSettings, read_transport
+from qicore_http.settings import TransportSettings, read_transport
 
 __all__ = ["HttpxSettings"]
 
