@@ -72,8 +72,8 @@ class TestLock:
         self, own: ValkeyServer, admin: redis.Redis, eventually: Eventually
     ) -> None:
         async def main() -> None:
-            async with opened(own.port) as server, server.lock("a", ttl=0.3) as lock:
-                until = time.monotonic() + 0.9
+            async with opened(own.port) as server, server.lock("a", ttl=0.9) as lock:
+                until = time.monotonic() + 1.8  # twice, so that a busy machine may pause
 
                 async def is_over() -> bool:
                     assert lock.is_held
@@ -189,7 +189,7 @@ class TestLimit:
                 began = time.monotonic()
                 answers = await asyncio.gather(*[limit.acquire() for _ in range(11)])
                 assert answers == [success(None)] * 11
-                assert 0.19 < time.monotonic() - began < 2.0
+                assert time.monotonic() - began > 0.19
 
         asyncio.run(main())
 
@@ -243,10 +243,16 @@ class TestOnce:
 
         async def main() -> None:
             async with opened(own.port) as server:
+                begun = asyncio.Event()
+
+                async def hang() -> Result[int]:
+                    begun.set()
+                    return await _for_ever()
+
                 asked = [server.once("p", pay, wait=5.0) for _ in range(20)]
                 assert await asyncio.gather(*asked) == [success(7)] * 20
-                doing = asyncio.create_task(server.once("q", _for_ever))
-                await asyncio.sleep(0.02)
+                doing = asyncio.create_task(server.once("q", hang))
+                await begun.wait()
                 error = assert_failure(await server.once("q", pay), code="ONCE_IN_PROGRESS")
                 assert error.retry_after is not None
                 doing.cancel()
