@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
@@ -67,7 +68,9 @@ async def main() -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
     )
-    with ValkeyServer() as valkey:
+    with socket.create_server(("127.0.0.1", 0)) as probe:  # the wheel's own choice is everyone's
+        port = probe.getsockname()[1]
+    with ValkeyServer(port=port) as valkey:
         async with (
             Server() as server,
             FaultProxy("127.0.0.1", valkey.port, max_connections=1000) as redis,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import ssl
 import subprocess
@@ -52,6 +53,15 @@ def eventually() -> Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]:
     return ask
 
 
+def valkey(**config: Any) -> ValkeyServer:
+    """Give a server that is still to be started, on a port that hardly anybody else looks at."""
+    while True:  # the wheel takes the first that is free, as does who runs these tests beside us
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return ValkeyServer(port=port, config=config)
+
+
 def client(server: ValkeyServer) -> redis.Redis:
     """Look at a server past our own code."""
     return redis.Redis(port=server.port, decode_responses=False)
@@ -60,7 +70,7 @@ def client(server: ValkeyServer) -> redis.Redis:
 @pytest.fixture(scope="session")
 def server() -> Iterator[ValkeyServer]:
     """A server that runs."""
-    with ValkeyServer() as running:
+    with valkey() as running:
         yield running
 
 
@@ -72,7 +82,7 @@ def url(server: ValkeyServer) -> str:
 @pytest.fixture
 def own() -> Iterator[ValkeyServer]:
     """A server for one test, which may spoil it."""
-    server = ValkeyServer()
+    server = valkey()
     server.start()
     yield server
     if server.is_running():
@@ -221,7 +231,7 @@ def _cluster(stack: ExitStack, count: int) -> list[ValkeyServer]:
         "cluster-enabled": True, "cluster-node-timeout": 2000 if count == 3 else 500,
         "cluster-allow-replica-migration": False, "repl-diskless-sync-delay": 0,
     }  # fmt: skip
-    nodes = [ValkeyServer(config=settings) for _ in range(count)]
+    nodes = [valkey(**settings) for _ in range(count)]
     for node in nodes:
         node.start()
         stack.callback(node.terminate)  # the test may have done so
@@ -262,7 +272,7 @@ def _replicates(one: redis.Redis, master: redis.Redis) -> bool:
 def sentinels(tmp_path: Path) -> Iterator[Sentinels]:
     """A master, its replica and a sentinel."""
     with ExitStack() as stack:
-        master, replica = [ValkeyServer(config={"repl-diskless-sync-delay": 0}) for _ in range(2)]
+        master, replica = [valkey(**{"repl-diskless-sync-delay": 0}) for _ in range(2)]
         for one in (master, replica):
             one.start()
             stack.callback(one.terminate)  # the test may have done so
