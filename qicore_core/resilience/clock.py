@@ -47,8 +47,11 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of the machine."""
 
-    __slots__ = ()
+    __slots__ = ("_timer",)
     monotonic = staticmethod(monotonic)
+
+    def __init__(self) -> None:
+        self._timer: type[Timer] | None = None
 
     async def sleep(self, seconds: float, /) -> None:
         """Wait in a task."""
@@ -62,9 +65,12 @@ class SystemClock:
 
     def timeout(self, seconds: float, /) -> Timer:
         """Make one of the timers that share one of the loop's."""
-        from .alarm import AlarmTimer  # late, as above
+        timer: Any = self._timer
+        if timer is None:
+            from .alarm import AlarmTimer  # late, as above; and once, as this is on hot paths
 
-        return AlarmTimer(seconds)
+            timer = self._timer = AlarmTimer
+        return timer(seconds)  # type: ignore[no-any-return]  # a type of Timers
 
     def __repr__(self) -> str:
         return "SYSTEM_CLOCK"
