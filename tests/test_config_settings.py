@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,6 +21,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Driver:
+    can_stream: ClassVar[bool] = True  # no setting: the classes' own
     readers: int = 2
     timeout: float = 5.0
     password: Secret[str] | None = None
@@ -53,6 +54,7 @@ def test_an_object_is_taken_as_it_is() -> None:
         ({"readers": 0}, "Driver is refused: readers is at least 1, got 0"),
         ({"reders": 5}, "there is no sql setting 'reders', did you mean readers?"),
         ({"max_row": 5}, "there is no sql setting 'max_row', did you mean max_rows?"),
+        ({"can_stream": 5}, "there is no sql setting 'can_stream', there are readers, timeout"),
         ({"max_rows": 5}, "there is no sql setting 'max_rows', did you mean to give it beside"),
         ({"a.b": 5}, "there is no sql setting 'a.b', there are readers, timeout, password, max"),
     ],

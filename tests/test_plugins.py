@@ -323,9 +323,11 @@ def test_what_this_project_brings_has_its_pip_line(
     named = plugins.find("cache", "memory").unwrap_error()
     unnamed = plugins.choose("cache").unwrap_error()
     near = plugins.find("cache", "memroy").unwrap_error()
+    joined = plugins.find("cache", "rediss+cluster").unwrap_error()
     plugins.reset()
     assert (named.hint, unnamed.hint) == ("pip install qicore-cache", "pip install qicore-cache")
     assert near.hint == "did you mean 'memory'?"
+    assert joined.hint == "pip install qicore-redis"
 
 
 def test_the_only_driver_is_chosen_and_a_builtin_only_where_there_is_no_other(site: Site) -> None:

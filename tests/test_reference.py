@@ -48,7 +48,8 @@ def test_every_class_of_settings_is_on_the_page() -> None:
 def test_a_readme_names_every_setting_of_its_distribution(part: str) -> None:
     if first(part) != "qicore-core":
         readme = Path(ROOT, "plugins", first(part), "README.md").read_text("utf-8")
-        named = set(re.findall(r"(?m)^\| `(\w+)` \|", part))
+        opening = re.findall(r"(?ms)^### (?:\w*Settings|install|Server)\n.*?(?=^### |\Z)", part)
+        named = set(re.findall(r"(?m)^\| `(\w+)` \|", "".join(opening)))
         assert named
         assert {name for name in named - OF_THE_URL if f"`{name}`" not in readme} == set()
 

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Set
 from dataclasses import MISSING, fields, is_dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from qicore_core import ErrorCategory, hookspecs
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MEMBERS = sorted(path.parent.name.replace("-", "_") for path in ROOT.glob("plugins/*/*.toml"))
-# What is set by keywords and has no settings.py
+# What is set by keywords, or stands elsewhere than in a settings.py
 CALLS = {
     "qicore_core.resilience": (
         "Policy",
@@ -34,7 +35,10 @@ CALLS = {
         "Bulkhead",
     ),
     "qicore_core.log": ("configure_logging",),
+    "qicore_cache": ("Freshness", "tiered"),
     "qicore_fastapi": ("install",),
+    "qicore_http": ("ResponseCache", "AddressGuard"),
+    "qicore_redis": ("Redis.lock", "Redis.limit", "Redis.once"),
     "qicore_uvicorn": ("Server",),
 }
 MADE = "<!-- Made by generate.py beside this page: change the code, then run it. -->"
@@ -98,7 +102,7 @@ def settings() -> str:
         if name.replace("_", "-") != package:
             package = name.replace("_", "-")
             lines += ["", f"## {package}"]
-        lines += ["", f"### {thing.__name__}", "", _first(thing), ""]
+        lines += ["", f"### {thing.__qualname__}", "", _first(thing), ""]
         lines += ["| setting | type | default | what |", "|---|---|---|---|", *_rows(thing)]
     return "\n".join(lines) + "\n"
 
@@ -133,7 +137,7 @@ def _configurable() -> Iterator[tuple[str, type | Callable[..., object]]]:
         for place, called in CALLS.items():
             if place.partition(".")[0] == package:
                 module = importlib.import_module(place)
-                yield from ((package, getattr(module, name)) for name in called)
+                yield from ((package, attrgetter(name)(module)) for name in called)
 
 
 def _first(thing: object) -> str:

@@ -31,7 +31,7 @@ def read_settings(
     *,
     kind: str,
     code: str,
-    also: Iterable[type] = (),
+    also: Iterable[Any] = (),
 ) -> Result[S]:
     """Read settings as a dataclass; text, as URLs and variables have it, becomes its types.
 
@@ -57,9 +57,10 @@ def read_settings(
     >>> read_settings(Duck, {"max": 5}, "duck:", kind="cache", code="CACHE_WRONG").error.message
     "there is no cache setting 'max', there are max_entries"
     """
-    schemas: tuple[Any, ...] = (schema, *also)
-    known = [name for one in schemas for name in one.__dataclass_fields__]
-    own = schemas[0].__dataclass_fields__
+    from dataclasses import fields  # late: it is costly, and loaded where there is a schema
+
+    own = [field.name for field in fields(schema)]  # type: ignore[arg-type]  # a dataclass
+    known = own + [field.name for one in also for field in fields(one)]  # no class variables
     ours = {name: value for name, value in values.items() if name in own}
     wrong = [no_setting(kind, name, known, code) for name in values if name not in own]
     read = Configuration(schema).from_object(ours, said)

@@ -92,7 +92,8 @@ def not_found(kind: str, name: str, /) -> QiError:
     """Say that nothing installed brings a name (empty: any), and what would."""
     ours, have = _OURS.get(kind, {}), _names(kind)
     message = f"there is no {kind} plugin {name!r}; installed: {', '.join(have) or 'none'}"
-    brings = ours.get(name)
+    # redis+cluster is brought by whom redis is; what is installed need not be installed
+    brings = {**ours, **dict.fromkeys(have)}.get(name.partition("+")[0])
     if not name:
         message, brings = f"no {kind} plugin is installed", next(iter(ours.values()), None)
     hint = f"pip install qicore-{brings}"

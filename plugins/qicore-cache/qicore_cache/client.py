@@ -318,6 +318,11 @@ class Cache(Generic[V]):
             if value is not MISSING and value.__class__ is not Kept:
                 self._stats.hits += 1
                 return success(value)
+        if not callable(factory):
+            given = type(factory).__name__
+            raise TypeError(f"the factory is a function: load, not load(), got {given}")
+        if freshness is not None and not isinstance(freshness, Freshness):
+            raise TypeError(f"freshness is a Freshness, got {type(freshness).__name__}")
         wanted = listed_tags(tags) if tags else success(list[str]())
         if isinstance(wanted, Failure):
             return wanted

@@ -97,10 +97,15 @@ def ttl_error(ttl: Any, /) -> QiError | None:
         return None
     if isinstance(ttl, float | int) and not isinstance(ttl, bool) and 0 < ttl <= MAX_TTL:
         return None
+    hint = "None keeps the cache's default; remove the key to end it now"
+    if isinstance(ttl, str):
+        hint = "write a number, without quotes"
+    elif hasattr(ttl, "total_seconds"):
+        hint = "write ttl.total_seconds()"
     return QiError.validation(
         INVALID_TTL,
         f"a ttl is a number of seconds above 0, up to {MAX_TTL:g}, got {_shown(ttl)}",
-        hint="None keeps the cache's default; remove the key to end it now",
+        hint=hint,
         source="cache",
     )
 
@@ -108,10 +113,12 @@ def ttl_error(ttl: Any, /) -> QiError | None:
 def key_error(key: Any, /) -> QiError:
     """Say what is wrong with a key that is wrong."""
     shown = f"{key[:40]!r}, {len(key)} characters" if isinstance(key, str) else type(key).__name__
+    is_long = isinstance(key, str) and len(key) > MAX_KEY
+    long = "hash what is longer: hashlib.sha256(text.encode()).hexdigest()"
     return QiError.validation(
         INVALID_KEY,
         f"a key is 1 to {MAX_KEY} printable characters, got {shown}",
-        hint="hash what is longer: hashlib.sha256(text.encode()).hexdigest()",
+        hint=long if is_long else 'write a text with a name in it: f"user:{number}"',
         source="cache",
     )
 

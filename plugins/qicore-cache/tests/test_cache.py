@@ -8,6 +8,7 @@ import gc
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 from traceback import walk_tb
@@ -1035,3 +1036,45 @@ def test_a_section_that_is_wrong_names_itself(loop: asyncio.Runner) -> None:
     assert isinstance(answer, Failure)
     error = assert_failure(answer, code="CACHE_SETTINGS_INVALID", component="cache")
     assert "default_tll" in error.message
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [(7, "write a text"), ("", "write a text"), ("a\nb", "write a text"), ("k" * 2000, "hash")],
+    ids=["number", "empty", "newline", "long"],
+)
+def test_the_hint_of_a_wrong_key_fits_what_is_wrong(key: Any, hint: str) -> None:
+    async def main() -> None:
+        async with open_cache("memory:") as cache:
+            error = assert_failure(await cache.get(key), code="INVALID_KEY")
+            assert str(error.hint).startswith(hint)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("ttl", "hint"),
+    [("60", "write a number"), (timedelta(seconds=60), "write ttl.total_seconds()"), (0, "None")],
+    ids=["text", "timedelta", "zero"],
+)
+def test_the_hint_of_a_wrong_ttl_fits_what_is_wrong(ttl: Any, hint: str) -> None:
+    async def main() -> None:
+        async with open_cache("memory:") as cache:
+            error = assert_failure(await cache.set("k", 1, ttl=ttl), code="INVALID_TTL")
+            assert str(error.hint).startswith(hint)
+
+    asyncio.run(main())
+
+
+def test_what_is_no_factory_or_no_freshness_is_told_as_such() -> None:
+    async def main() -> None:
+        async with open_cache("memory:") as cache:
+            wrong: Any = 30
+            with pytest.raises(
+                TypeError, match=r"the factory is a function: load, not load\(\), got int"
+            ):
+                await cache.get_or_set("k", wrong)
+            with pytest.raises(TypeError, match="freshness is a Freshness, got int"):
+                await cache.get_or_set("k", lambda: 1, freshness=wrong)
+
+    asyncio.run(main())

@@ -7,7 +7,19 @@ from dataclasses import fields
 from os import PathLike
 from typing import Final
 
-from qicore_core import Failure, Kind, Opening, Parts, Policy, Result, Secret, failure, success
+from qicore_core import (
+    Failure,
+    Kind,
+    Opening,
+    Parts,
+    Policy,
+    QiError,
+    Result,
+    Secret,
+    failure,
+    success,
+)
+from qicore_core.error.qi_error import again
 from qicore_core.plugins import choose, open_port
 
 from .bearer import Bearer
@@ -107,13 +119,21 @@ def _opening(client: object, settings: Mapping[str, object], parts: Parts) -> Op
         if not isinstance(client, str | None):
             wanted = f"the name of a transport, got {type(client).__name__}"
             return failure(setting_error("client", wanted))
-        name = success(client) if client else choose(HTTP.name, parts.plugins)
+        name = success(client) if client else choose(HTTP.name, parts.plugins).map_error(_by_name)
         if isinstance(name, Failure):
             return name
         transport = await open_port(HTTP, name.value, f"{name.value}:", rest, parts)
         return transport.map(lambda opened: HttpClient(opened, own.value, parts))
 
     return Opening(start)
+
+
+def _by_name(error: QiError) -> QiError:
+    """Say how one of several transports is named: not by the URL, which is a server's."""
+    names = error.context.get("names")
+    if not isinstance(names, list | tuple):
+        return error
+    return again(error, hint=f'name one: client="{names[0]}"')
 
 
 def _from_section(

@@ -134,6 +134,10 @@ _REASONS: Final = {
     errno.EMFILE: "too many files are open here",
     errno.EADDRNOTAVAIL: "there is no free port or address here",
 }
+_HINTS: Final = {
+    "the connection was refused": "look whether the server runs, and at host and port",
+    "there is no such host": "look at the name of the host",
+}
 _MAX_CAUSES: Final = 20
 
 
@@ -151,7 +155,8 @@ def network_error(message: str, /, *, sent: bool) -> QiError:
         sent: whether the request may have reached the server; where it has not, even a POST may be
             repeated.
     """
-    return QiError.network(NETWORK_ERROR, message, source="http", sent=sent)
+    hint = _HINTS.get(message)
+    return QiError.network(NETWORK_ERROR, message, source="http", hint=hint, sent=sent)
 
 
 def reason_of(exception: BaseException, /, default: str = "the connection failed") -> str:

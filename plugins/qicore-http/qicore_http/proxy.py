@@ -52,7 +52,8 @@ def proxy_of(said: str, /) -> Proxy:
     """
     target = target_of(None, said)
     if isinstance(target, Failure) or urlsplit(target.value.url)[::2] != ("http", "/", ""):
-        raise ValueError("proxy is written as http://user:password@host:port")
+        how = "http://host:port, with user:password@ before the host where it asks"  # else masked
+        raise ValueError(f"proxy is written as {how}")
     told = target.value.authorization
     return Proxy(target.value.url, None if told is None else Secret(told))
 

@@ -51,11 +51,16 @@ SETTINGS: Final = {
 """What a plugin says of the settings that all have."""
 
 BY_PROXY: Final = ("a proxy resolves names itself", "leave proxy= or guard= out")
+_POLICY: Final = "policy=Policy(retry=3, timeout=30.0) says it, for a client or a call"
 _ELSEWHERE: Final = {
+    "breaker": "policy=Policy(breaker=CircuitBreakerConfig()) says it, for a client or a call",
     "cert": "verify= takes an ssl.SSLContext that has it: context.load_cert_chain(cert, key)",
     "limits": "max_connections= says how many",
     "mounts": "proxy= is one for all hosts; a client= for each proxy does the rest",
     "proxies": "proxy= is one for all hosts; a client= for each proxy does the rest",
+    "retries": _POLICY,
+    "retry": _POLICY,
+    "timeout": "policy=Policy(timeout=30.0) says it for a client, timeout= for a call",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from qicore_core import Parts, Policy, QiError, Secret
+from qicore_core.plugins import index
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import HTTP, FakeHttp, HttpRequest, open_http
 from qicore_http.request import Composer
@@ -22,7 +23,10 @@ WRONG: dict[str, dict[str, Any]] = {
         "headers": {"a b": "x"}, "verify": False, "nonsense": 1, "accept_status": 200,
         "client": 5, "max_connections": 0, "proxy": "http://p/path", "http2": 1,
     },
-    "HTTP_UNSUPPORTED": {"http2": True, "cert": "a.pem", "limits": 5, "proxies": {}},
+    "HTTP_UNSUPPORTED": {
+        "http2": True, "cert": "a.pem", "limits": 5, "proxies": {}, "timeout": 5.0,
+        "retry": 3, "retries": 3, "breaker": None,
+    },
 }  # fmt: skip
 
 
@@ -46,12 +50,29 @@ def test_a_file_without_certificates_is_refused(tmp_path: Any) -> None:
     asyncio.run(opened.close())
 
 
+def test_one_of_several_transports_is_named_by_client() -> None:
+    async def unnamed() -> Any:
+        return await open_http("http://127.0.0.1:1")
+
+    names = sorted(one.name for one in index() if one.kind == "http" and not one.is_builtin)
+    if len(names) < 2:
+        pytest.skip("one transport is installed besides stdlib, or none")
+    error = assert_failure(asyncio.run(unnamed()), code="PLUGIN_UNDECIDED")
+    assert error.hint == f'name one: client="{names[0]}"'
+
+
+@pytest.mark.parametrize("name", ["timeout", "retry", "retries", "breaker"])
+def test_what_a_policy_says_leads_to_the_policy(name: str) -> None:
+    error = asyncio.run(_refused("HTTP_UNSUPPORTED", name, 3))
+    assert str(error.hint).startswith("policy=Policy(")
+
+
 @pytest.mark.parametrize("wrong", ["socks5://u:hidden@x:1", "http://u:hidden@/", "hidden@x:1/a"])
 def test_a_proxy_that_is_none_is_refused_and_not_shown(wrong: str) -> None:
     for said in (wrong, Secret(wrong)):
         refused = asyncio.run(_open(proxy=said))
         error = assert_failure(refused, code="HTTP_SETTINGS_INVALID")
-        assert "proxy is written as http://" in error.message
+        assert "proxy is written as http://host:port, with user:password@ before" in error.message
         assert "hidden" not in f"{error!r} {error.to_dict()} {error.to_string()}"
 
 

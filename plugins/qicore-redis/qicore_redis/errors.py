@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import Final
 
@@ -10,12 +11,15 @@ from redis.asyncio.sentinel import MasterNotFoundError
 
 from qicore_cache.errors import (
     NOT_A_NUMBER,
+    NOT_CONNECTED,
     READ_FAILED,
     TIMEOUT,
     UNAVAILABLE,
     WRITE_FAILED,
 )
 from qicore_core import ErrorCategory, ErrorMap, QiError
+
+from .wire import ClosedError
 
 __all__ = ["ERRORS"]
 
@@ -25,6 +29,17 @@ _NOT_NOW: Final = {
     "MISCONF": (WRITE_FAILED, "the server cannot save its data, and so takes no writes"),
     "NOREPLICAS": (WRITE_FAILED, "the server has too few replicas, and so takes no writes"),
 }
+_OTHER: Final = {
+    "DB index is out of range": (
+        "the server has no database of this number",
+        "name a lower one in the URL's path, or by db=",
+    ),
+    "This instance has cluster support disabled": (
+        "the server is no node of a cluster",
+        "write redis: in place of redis+cluster:",
+    ),
+}
+_RUNS: Final = "look whether the server runs, and whether the URL is its own"
 
 
 def _refused(error: Exception) -> QiError:
@@ -45,13 +60,17 @@ def _refused(error: Exception) -> QiError:
     if word in _NOT_NOW:
         code, message = _NOT_NOW[word]
         return QiError.unavailable(code, message)
+    if str(error) in _OTHER:
+        message, hint = _OTHER[str(error)]
+        return QiError.configuration(READ_FAILED, message, hint=hint)
     return QiError.unknown(
         READ_FAILED, f"the server refused the command: {word[:40]}", hint="look at the cause"
     )
 
 
 def _unreachable(error: Exception) -> QiError:
-    """Tell a certificate that is no good from a server that is not there."""
+    """Tell a certificate that is no good from a server that is not there, and say why."""
+    why = "the server cannot be reached, or broke off"
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
@@ -61,8 +80,29 @@ def _unreachable(error: Exception) -> QiError:
                 hint="look at its certificate, and at ssl_ca_certs in the settings",
                 retryable=False,
             )
+        if isinstance(cause, ConnectionRefusedError):
+            why = "the connection was refused"
+        elif isinstance(cause, socket.gaierror):
+            why = "there is no such host"
         cause = cause.__cause__ or cause.__context__
-    return QiError.unavailable(UNAVAILABLE, "the server cannot be reached, or broke off")
+    return QiError.unavailable(UNAVAILABLE, why, hint=_RUNS)
+
+
+def _closed(_: Exception) -> QiError:
+    return QiError.unavailable(
+        NOT_CONNECTED,
+        "the connections to the server were closed",
+        hint="open it for as long as it is used",
+        retryable=False,
+    )
+
+
+def _full(_: Exception) -> QiError:
+    return QiError.exhausted(
+        WRITE_FAILED,
+        "the server's memory is full",
+        hint="shorten ttls, raise its maxmemory, or let it forget: maxmemory-policy allkeys-lru",
+    )
 
 
 def _no_master(_: Exception) -> QiError:
@@ -103,11 +143,7 @@ ERRORS: Final = ErrorMap(
             "this user may not do that, or not with this key",
         ),
         redis.ReadOnlyError: _read_only,
-        redis.OutOfMemoryError: (
-            WRITE_FAILED,
-            ErrorCategory.EXHAUSTED,
-            "the server's memory is full",
-        ),
+        redis.OutOfMemoryError: _full,
         redis.BusyLoadingError: (
             UNAVAILABLE,
             ErrorCategory.UNAVAILABLE,
@@ -135,6 +171,7 @@ ERRORS: Final = ErrorMap(
         ),
         redis.ResponseError: _refused,
         MasterNotFoundError: _no_master,
+        ClosedError: _closed,
         redis.ConnectionError: _unreachable,
         OSError: _unreachable,
     },

