@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from types import ModuleType
 from typing import Final
 
 import httpx2
@@ -16,7 +17,7 @@ from qicore_http.errors import (
     tls_error,
 )
 
-__all__ = ["ERRORS"]
+__all__ = ["ERRORS", "errors_of"]
 
 
 def _not_connected(error: Exception) -> QiError:
@@ -46,16 +47,25 @@ def _broken(error: Exception) -> QiError:
     return network_error(reason_of(error), sent=True)
 
 
-ERRORS: Final = ErrorMap(
-    "http",
-    {
-        httpx2.ConnectError: _not_connected,
-        httpx2.ConnectTimeout: _not_in_time,
-        httpx2.PoolTimeout: _not_in_time,
-        httpx2.RemoteProtocolError: _unreadable,
-        httpx2.TimeoutException: _silent,
-        httpx2.TransportError: _broken,
-        httpx2.StreamClosed: _broken,
-        httpx2.InvalidURL: (INVALID_URL, ErrorCategory.VALIDATION, "httpx2 refuses the URL"),
-    },
-)
+def errors_of(vendor: ModuleType, /) -> ErrorMap:
+    """Give the table for what httpx2, or httpx, raises: they name it alike."""
+    return ErrorMap(
+        "http",
+        {
+            vendor.ConnectError: _not_connected,
+            vendor.ConnectTimeout: _not_in_time,
+            vendor.PoolTimeout: _not_in_time,
+            vendor.RemoteProtocolError: _unreadable,
+            vendor.TimeoutException: _silent,
+            vendor.TransportError: _broken,
+            vendor.StreamClosed: _broken,
+            vendor.InvalidURL: (
+                INVALID_URL,
+                ErrorCategory.VALIDATION,
+                f"{vendor.__name__} refuses the URL",
+            ),
+        },
+    )
+
+
+ERRORS: Final = errors_of(httpx2)

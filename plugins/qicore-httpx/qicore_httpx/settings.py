@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from types import ModuleType
 from typing import ClassVar, final
 
 import httpx2
@@ -22,14 +24,31 @@ class HttpxSettings(TransportSettings):
     """How the transport reaches servers.
 
     Attributes:
-        client_object: a client of the caller's, which the caller closes. Its connections, TLS,
-            proxies and HTTP/2 are used; its headers, cookies, auth, base URL and timeouts are not,
-            as they would follow redirects to other origins.
+        client_object: an AsyncClient of httpx2, or of httpx, which the caller closes. Its
+            connections, TLS, proxies and HTTP/2 are used; its headers, cookies, auth, base URL and
+            timeouts are not, as they would follow redirects to other origins.
     """
 
-    client_object: httpx2.AsyncClient | None = None
+    client_object: object | None = None
 
     has_http2: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.client_object is not None and self.vendor is None:
+            kind = type(self.client_object)
+            raise ValueError(
+                "client_object is an httpx2.AsyncClient or an httpx.AsyncClient, got "
+                f"{kind.__module__}.{kind.__qualname__}"
+            )
+
+    @property
+    def vendor(self) -> ModuleType | None:
+        """Whose client it is, httpx2 or httpx; None for neither."""
+        for kind in type(self.client_object).__mro__:
+            root = kind.__module__.partition(".")[0]
+            if kind.__name__ == "AsyncClient" and root in ("httpx2", "httpx"):
+                return sys.modules[root]
+        return None if self.client_object is not None else httpx2
 
     @classmethod
     def read(cls, url: str, given: Mapping[str, object], /) -> Result[HttpxSettings]:

@@ -1,7 +1,8 @@
 """The `httpx` transport: httpx2's pool and protocol, and nothing else of it.
 
-httpx2 and hpack write URLs with their queries, and headers, to the loggers of `logging`. What they
-would say of our requests is kept back; what they say of anybody else's is not touched.
+A client of the caller's may be one of httpx, where everything is called alike. They and hpack write
+URLs with their queries, and headers, to the loggers of `logging`. What they would say of our
+requests is kept back; what they say of anybody else's is not touched.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ __all__ = ["HttpxTransport"]
 _WAITS: Final = ("connect", "read", "write", "pool")
 _LOGGERS: Final = (
     "httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy",
-    "httpcore2.socks", "hpack.hpack", "hpack.table",
+    "httpcore2.socks", "httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2",
+    "httpcore.proxy", "httpcore.socks", "hpack.hpack", "hpack.table",
 )  # fmt: skip
 
 
@@ -47,18 +49,19 @@ class HttpxTransport:
     def __init__(self, settings: HttpxSettings, /) -> None:
         import httpx2  # late: the SDK is for those who open the transport
 
-        from .errors import ERRORS  # late: these name what is httpx2's
+        from .errors import ERRORS, errors_of  # late: these name what is httpx2's
         from .pool import PinningTransport, pinned
 
-        self._errors = ERRORS
+        vendor: Any = settings.vendor
+        self._errors = ERRORS if vendor is httpx2 else errors_of(vendor)
         self._pinned = pinned
-        self._request = httpx2.Request
-        self._refused = httpx2.ProxyError
+        self._request = vendor.Request
+        self._refused = vendor.ProxyError
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settings = settings
         self._is_borrowed = settings.client_object is not None
         self._is_proxied = settings.proxy is not None
-        self._client = settings.client_object or httpx2.AsyncClient(
+        self._client: Any = settings.client_object or httpx2.AsyncClient(
             transport=PinningTransport(settings), trust_env=False
         )
         for name in _LOGGERS:
@@ -71,7 +74,7 @@ class HttpxTransport:
             RuntimeError: another event loop sent before; connections belong to one.
         """
         if self._client.is_closed:
-            return failure(not_connected("the httpx2 client"))
+            return failure(not_connected("the client of your own"))
         if request.address is not None and (why := self._settings.unpinnable):
             return failure(why)
         self._keep_to(asyncio.get_running_loop())
@@ -105,7 +108,8 @@ class HttpxTransport:
         made = self._request(
             request.method, url, headers=fields, content=body or None, extensions=extensions
         )
-        return await self._client.send(made, stream=True, auth=None, follow_redirects=False)
+        sent = self._client.send(made, stream=True, auth=None, follow_redirects=False)
+        return await sent  # type: ignore[no-any-return]  # whichever vendor's it is
 
     async def _send_by_proxy(self, request: HttpRequest) -> httpx2.Response:
         """Send a request, and say by its status how the proxy refused it, if it did."""

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
+import httpx
 import httpx2
 import pytest
 
+from qicore_core import Policy
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import open_http
 from qicore_http.conformance import ProxyServer, Server
 
+VENDORS = pytest.mark.parametrize("vendor", [httpx2, httpx], ids=lambda one: one.__name__)
 
-def test_connections_of_a_client_of_the_callers_are_used_and_stay(server: Server) -> None:
+
+@VENDORS
+def test_connections_of_a_client_of_the_callers_are_used_and_stay(
+    server: Server, vendor: Any
+) -> None:
     async def main() -> None:
-        async with httpx2.AsyncClient(headers={"x-own": "1"}) as mine:
+        async with vendor.AsyncClient(headers={"x-own": "1"}) as mine:
             for _ in range(2):
                 async with open_http(server.url, client="httpx", client_object=mine) as http:
                     assert_success(await http.get("/x"))
@@ -29,11 +37,37 @@ def test_connections_of_a_client_of_the_callers_are_used_and_stay(server: Server
     asyncio.run(main())
 
 
-def test_a_proxy_of_a_client_of_the_callers_that_refuses_is_told() -> None:
+@VENDORS
+def test_what_a_client_of_the_callers_raises_is_a_failure(server: Server, vendor: Any) -> None:
+    async def main() -> None:
+        server.on("/short", lambda _: b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort")
+        async with (
+            vendor.AsyncClient() as mine,
+            open_http(client="httpx", client_object=mine, policy=Policy()) as http,
+        ):
+            failed = await http.get("http://127.0.0.1:1/x")
+            assert_failure(failed, "NETWORK_ERROR", sent=False)
+            assert_failure(await http.get(f"{server.url}/short"), "NETWORK_ERROR", sent=True)
+
+    asyncio.run(main())
+
+
+def test_what_is_no_client_is_named() -> None:
+    failed = asyncio.run(_opened(client_object=httpx.Client()))
+    error = assert_failure(failed, "HTTP_SETTINGS_INVALID")
+    assert "an httpx2.AsyncClient or an httpx.AsyncClient, got httpx.Client" in error.message
+
+
+async def _opened(**settings: Any) -> object:
+    return await open_http(client="httpx", **settings)
+
+
+@VENDORS
+def test_a_proxy_of_a_client_of_the_callers_that_refuses_is_told(vendor: Any) -> None:
     async def main() -> None:
         async with (
             ProxyServer("ada:pw") as proxy,
-            httpx2.AsyncClient(proxy=proxy.url) as mine,
+            vendor.AsyncClient(proxy=proxy.url) as mine,
             open_http(client="httpx", client_object=mine) as http,
         ):
             failed = await http.post("https://nowhere.invalid/x", json=1)
@@ -42,17 +76,18 @@ def test_a_proxy_of_a_client_of_the_callers_that_refuses_is_told() -> None:
     asyncio.run(main())
 
 
+@VENDORS
 def test_what_it_logs_of_the_callers_own_requests_is_not_touched(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server: Server, caplog: pytest.LogCaptureFixture, vendor: Any
 ) -> None:
     async def main() -> None:
         async with (
-            httpx2.AsyncClient() as mine,
+            vendor.AsyncClient() as mine,
             open_http(server.url, client="httpx", client_object=mine) as http,
         ):
             assert_success(await http.get("/ours"))
             await mine.get(server.url + "/theirs")
 
-    with caplog.at_level(logging.INFO, "httpx2"):
+    with caplog.at_level(logging.INFO, vendor.__name__):
         asyncio.run(main())
     assert [("/theirs" in text, "/ours" in text) for text in caplog.messages] == [(True, False)]
