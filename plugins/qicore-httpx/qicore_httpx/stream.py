@@ -156,6 +156,7 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         except OSError as error:  # an ssl.SSLError is one
             raise httpcore2.ConnectError from error
         if secured is None or self._held:  # it has gone, or said something before it was secure
+            (secured or self._transport).abort()
             raise self._ended(httpcore2.ConnectError)
         self._transport = secured
         return self
