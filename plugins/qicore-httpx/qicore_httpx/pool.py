@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
+from .forgotten import reset_what_nobody_reads
 from .settings import HttpxSettings
 from .stream import Network
 
@@ -75,6 +76,7 @@ class _Pool(httpcore2.AsyncConnectionPool):
         made.has_expired = lambda: has_expired() or _is_spent(made)
         if getattr(made, "_connected", None) is False:
             _close_unmade(made)
+        reset_what_nobody_reads(made)
         return made  # type: ignore[no-any-return]  # Any for what is set on it
 
     async def _close_connections(self, closing: list[Any]) -> None:

@@ -166,6 +166,8 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
             return bool(self._held) or self._is_over
         if info == "is_over":
             return self._is_over
+        if info == "has_room":
+            return self._has_room.is_set()
         return self._transport.get_extra_info(_NAMES.get(info, info))
 
     def _ended(self, kind: type[Exception]) -> Exception:
