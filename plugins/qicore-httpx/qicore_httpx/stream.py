@@ -94,10 +94,10 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     def eof_received(self) -> None:
         self._is_over = True
         self._heard.set()
+        self._has_room.set()  # whoever waits to write reads why instead
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = exc
-        self._has_room.set()
         self.eof_received()
 
     def pause_writing(self) -> None:

@@ -101,3 +101,25 @@ def test_tunnels_that_do_not_come_to_be_take_no_place(said: bytes) -> None:
         listening.close()
 
     asyncio.run(main())
+
+
+def test_a_server_that_answers_and_ends_is_heard_though_it_reads_no_more() -> None:
+    async def main() -> None:
+        is_heard = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 413 No\r\ncontent-length: 5\r\n\r\nlarge")
+            writer.write_eof()
+            await is_heard.wait()
+            writer.close()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        async with open_http(url, client="httpx", policy=Policy(), idle_timeout=5.0) as http:
+            answered = await http.put("/x", content=b"x" * 10_000_000)
+            assert_failure(answered, code="HTTP_ERROR", status=413)
+        is_heard.set()
+        listening.close()
+
+    asyncio.run(main())
