@@ -8,6 +8,7 @@ ends too soon, costs a second computation and never the answer.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
@@ -68,7 +69,11 @@ async def leased(
                 return found
     finally:
         if is_ours:
-            await _unlock(access, store, key, token)
+            try:
+                await _unlock(access, store, key, token)
+            except CancelledError:  # before or after it was done: once more, as the others wait
+                await _unlock(access, store, key, token)
+                raise
 
 
 async def _unlock(access: Access, store: LockingStore, key: str, token: str) -> None:

@@ -232,6 +232,30 @@ def test_who_is_out_of_time_gives_the_lock_back(store: Locks, clock: FakeClock, 
     asyncio.run(ask())
 
 
+def test_who_is_cancelled_while_it_gives_the_lock_back_still_does(store: Locks) -> None:
+    """As a driver does nothing that waits for its turn when its caller has gone."""
+
+    async def main() -> None:
+        unlock, asked = store.unlock, asyncio.Event()
+
+        async def late(ns: str, key: str, token: str, /) -> Result[int]:
+            if not asked.is_set():
+                asked.set()
+                await asyncio.Event().wait()
+            return await unlock(ns, key, token)
+
+        store.unlock = late  # type: ignore[method-assign]
+        unkept = failure(QiError.unavailable("NOT_NOW", "not now"))
+        asking = asyncio.create_task(store.process().get_or_set("k", lambda: unkept))
+        await asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert not store.held
+
+    asyncio.run(main())
+
+
 def test_an_unlock_that_hangs_is_left_to_the_ttl(store: Locks, clock: FakeClock) -> None:
     async def unlock(*_: Any) -> Result[int]:
         await asyncio.Event().wait()

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
+from .forgotten import reset_what_nobody_reads
 from .settings import HttpxSettings
 from .stream import Network
 
@@ -73,6 +74,9 @@ class _Pool(httpcore2.AsyncConnectionPool):
         made: Any = super().create_connection(origin)
         has_expired = made.has_expired
         made.has_expired = lambda: has_expired() or _is_spent(made)
+        if getattr(made, "_connected", None) is False:
+            _close_unmade(made)
+        reset_what_nobody_reads(made)
         return made  # type: ignore[no-any-return]  # Any for what is set on it
 
     async def _close_connections(self, closing: list[Any]) -> None:
@@ -87,6 +91,24 @@ class _Pool(httpcore2.AsyncConnectionPool):
                 cancelled = error
         if cancelled is not None:
             raise cancelled
+
+
+def _close_unmade(tunnel: Any) -> None:
+    """Have a tunnel that does not come to be closed.
+
+    httpcore2 leaves it as busy with its CONNECT: so it would keep its place in the pool for ever.
+    """
+    handle = tunnel.handle_async_request
+
+    async def handled(request: httpcore2.Request) -> httpcore2.Response:
+        try:
+            return await handle(request)  # type: ignore[no-any-return]  # Any for what is set on it
+        except BaseException:
+            if not tunnel._connected:
+                await tunnel.aclose()
+            raise
+
+    tunnel.handle_async_request = handled
 
 
 def _is_spent(connection: Any) -> bool:

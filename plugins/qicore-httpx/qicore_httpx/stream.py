@@ -94,10 +94,10 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     def eof_received(self) -> None:
         self._is_over = True
         self._heard.set()
+        self._has_room.set()  # whoever waits to write reads why instead
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = exc
-        self._has_room.set()
         self.eof_received()
 
     def pause_writing(self) -> None:
@@ -156,6 +156,7 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         except OSError as error:  # an ssl.SSLError is one
             raise httpcore2.ConnectError from error
         if secured is None or self._held:  # it has gone, or said something before it was secure
+            (secured or self._transport).abort()
             raise self._ended(httpcore2.ConnectError)
         self._transport = secured
         return self
@@ -165,6 +166,8 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
             return bool(self._held) or self._is_over
         if info == "is_over":
             return self._is_over
+        if info == "has_room":
+            return self._has_room.is_set()
         return self._transport.get_extra_info(_NAMES.get(info, info))
 
     def _ended(self, kind: type[Exception]) -> Exception:

@@ -188,6 +188,34 @@ def test_requests_that_are_cancelled_or_silent_leave_the_others_alone(tmp_path: 
     asyncio.run(main())
 
 
+def test_more_are_cancelled_than_a_server_has_streams_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with peer(tmp_path) as made, opened(made) as http:
+            assert_success(await http.get("/x"))
+            for _ in range(4):
+                waiting = [asyncio.create_task(http.get("/silent")) for _ in range(60)]
+                await asyncio.wait(waiting, timeout=0.2)
+                for task in waiting:
+                    task.cancel()
+                await asyncio.gather(*waiting, return_exceptions=True)
+                assert_success(await http.get("/x"))
+            assert len(made.clients) == 1
+
+    asyncio.run(main())
+
+
+def test_answers_that_nobody_reads_do_not_fill_the_connection(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with peer(tmp_path) as made, opened(made) as http:
+            for _ in range(120):  # 24 MB, where the window has 16
+                async with http.stream("GET", "/x"):
+                    pass
+            assert_success(await http.get("/x"))
+            assert len(made.clients) == 1
+
+    asyncio.run(main())
+
+
 def test_a_connection_that_ends_is_told_and_not_used_again(tmp_path: Path) -> None:
     async def main() -> None:
         async with peer(tmp_path) as made, FaultProxy(HOST, made.port) as proxy:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qicore_core import QiError
+from qicore_core import Policy, QiError
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import open_http
 from qicore_http.conformance import Server
@@ -74,3 +74,52 @@ def test_a_client_used_in_another_loop_says_so_and_goes_on_in_its_own(server: Se
 
     asyncio.run(main())
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("said", [b"no TLS\r\n\r\n", b""], ids=["no-tls", "end"])
+def test_tunnels_that_do_not_come_to_be_take_no_place(said: bytes) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"CONNECT"):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            await reader.read(1)  # of what begins TLS
+            writer.write(said)
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        listening = await asyncio.start_server(proxy, "127.0.0.1", 0)
+        port = listening.sockets[0].getsockname()[1]
+        options: dict[str, Any] = {"proxy": f"http://127.0.0.1:{port}", "max_connections": 2}
+        async with open_http(client="httpx", idle_timeout=5.0, **options) as http:
+            for _ in range(3):
+                failed = assert_failure(await http.get("https://server.test/", policy=Policy()))
+                assert failed.code in ("SSL_ERROR", "NETWORK_ERROR")
+            assert_success(await http.get("http://server.test/"))
+        listening.close()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_answers_and_ends_is_heard_though_it_reads_no_more() -> None:
+    async def main() -> None:
+        is_heard = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 413 No\r\ncontent-length: 5\r\n\r\nlarge")
+            writer.write_eof()
+            await is_heard.wait()
+            writer.close()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        async with open_http(url, client="httpx", policy=Policy(), idle_timeout=5.0) as http:
+            answered = await http.put("/x", content=b"x" * 10_000_000)
+            assert_failure(answered, code="HTTP_ERROR", status=413)
+        is_heard.set()
+        listening.close()
+
+    asyncio.run(main())

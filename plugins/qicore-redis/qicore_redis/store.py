@@ -228,9 +228,10 @@ class RedisStore:
 
     async def _epoch(self, ns: str) -> _Epoch:
         """Give the word that holds, as far as is known; the first one to ask makes it."""
-        key = epoch_key(ns)
-        _, word = await self._wire.send(("SET", key, token_hex(_EPOCH_BYTES), "NX"), ("GET", key))
-        return self._keep(ns, word)
+        key, ours = epoch_key(ns), token_hex(_EPOCH_BYTES)
+        _, word = await self._wire.send(("SET", key, ours, "NX"), ("GET", key))
+        # A full server may have let it go between the two: whoever asks next makes another one.
+        return self._keep(ns, word if isinstance(word, bytes) else ours.encode())
 
     def _keep(self, ns: str, word: bytes) -> _Epoch:
         epoch = _Epoch(word, place(ns, word.decode("latin-1")), ("GET", epoch_key(ns)))

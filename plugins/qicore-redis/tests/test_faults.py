@@ -620,3 +620,21 @@ def test_a_server_that_loads_its_data_is_waited_for(eventually: Eventually) -> N
 def _reload(port: int) -> None:
     with redis.Redis(port=port, socket_timeout=30.0) as other:
         other.execute_command("DEBUG", "RELOAD")
+
+
+@pytest.mark.parametrize("reply", [b"$-1\r\n", b":1\r\n", b"*1\r\n:1\r\n"])
+def test_an_epoch_that_is_gone_at_once_or_is_none_is_no_bug(reply: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while asked := await reader.read(65_536):
+            is_first = any(word in asked for word in (b"PING", b"CLIENT", b"HELLO"))
+            writer.write((b"+OK\r\n" if is_first else reply) * asked.count(b"*"))
+        writer.close()
+
+    async def main() -> None:
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with opened(listening.sockets[0].getsockname()[1]) as cache:
+            assert_failure(await in_time(cache.get("k")), code="CACHE_UNAVAILABLE")
+            await computes(cache)
+        listening.close()
+
+    asyncio.run(main())

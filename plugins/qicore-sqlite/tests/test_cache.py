@@ -499,6 +499,35 @@ def test_a_damaged_file_is_no_miss_and_no_bug(path: Path) -> None:
     on(path, body)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "qicore_cache_entries set data = 'text'",
+        "qicore_cache_entries set data = 7",
+        "qicore_cache_entries set ends = 'text'",
+        "qicore_cache_entries set ends = x'00ff'",
+        "qicore_cache_entries set size = 'text'",
+        "qicore_cache_sums set entries = 'text', bytes = x'00ff'",
+    ],
+)
+def test_values_of_other_types_in_our_tables_are_no_bug(path: Path, change: str) -> None:
+    async def fills(cache: Cache[Any]) -> None:
+        await cache.set_many({"n": 5, "k": "v"}, ttl=60.0)
+
+    async def body(cache: Cache[Any]) -> None:
+        await cache.get("k")
+        await cache.ttl_of("k")
+        await cache.increment("n")
+        assert_success(await cache.get_or_set("k", lambda: "new"))
+        assert await cache.set_many({"k": "later", "other": 1})
+        assert await cache.get("k") == success("later")
+        assert await cache.clear()
+
+    on(path, fills)
+    asked(path, f"update {change}")
+    on(path, body)
+
+
 def test_tables_that_are_dropped_meanwhile_are_said(path: Path) -> None:
     async def body(cache: Cache[Any]) -> None:
         await cache.set("k", 1)

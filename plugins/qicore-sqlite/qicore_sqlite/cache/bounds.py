@@ -30,8 +30,12 @@ _MOST_STEPS: Final = 10  # before marks count no more
 _SWEEP_ENTRIES: Final = 1_000
 _SWEEP_SECONDS: Final = 0.1
 
-_COUNT: Final = "select count(*), coalesce(sum(size), 0) from qicore_cache_entries"
-_NEXT: Final = "select id, ends, size from qicore_cache_entries where id > ? order by id limit ?"
+# Somebody else may have written what is of no type of its column: hence the casts.
+_COUNT: Final = "select count(*), coalesce(sum(cast(size as integer)), 0) from qicore_cache_entries"
+_NEXT: Final = (
+    "select id, cast(ends as real), cast(size as integer) from qicore_cache_entries"
+    " where id > ? order by id limit ?"
+)
 _REMOVE: Final = "delete from qicore_cache_entries where id = ?"
 
 

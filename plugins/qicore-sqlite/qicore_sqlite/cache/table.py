@@ -39,26 +39,35 @@ _TABLES: Final = {
 }
 _LOG_PAGES: Final = 4_000  # 16 MB
 _HAVE: Final = "select name, sql from sqlite_master where name in (?, ?, ?)"
-_READ: Final = "select id, ends, data from qicore_cache_entries where ns = ? and key = ?"
+# A column takes what is of no type of its own, as somebody else may write it: hence the casts.
+_READ: Final = (
+    "select id, cast(ends as real), cast(data as blob) from qicore_cache_entries"
+    " where ns = ? and key = ?"
+)
 _FIND: Final = (
-    "select entries, bytes, id, ends, size from qicore_cache_sums"
+    "select cast(entries as integer), cast(bytes as integer), id, cast(ends as real),"
+    " cast(size as integer) from qicore_cache_sums"
     " left join qicore_cache_entries on ns = ? and key = ?"
 )
 _FIRST_SUMS: Final = (
     "insert into qicore_cache_sums"
-    " select count(*), coalesce(sum(size), 0) from qicore_cache_entries"
+    " select count(*), coalesce(sum(cast(size as integer)), 0) from qicore_cache_entries"
 )
-_END: Final = "select id, ends from qicore_cache_entries where ns = ? and key = ?"
+_END: Final = "select id, cast(ends as real) from qicore_cache_entries where ns = ? and key = ?"
 _ADD: Final = "insert into qicore_cache_entries (ns, key, ends, size, data) values (?, ?, ?, ?, ?)"
 _CHANGE: Final = "update qicore_cache_entries set ends = ?, size = ?, data = ? where id = ?"
 _MOVE_END: Final = "update qicore_cache_entries set ends = ? where id = ?"
 _REMOVE: Final = "delete from qicore_cache_entries where id = ?"
-_WEIGH_ALL: Final = "select count(*), coalesce(sum(size), 0) from qicore_cache_entries where ns = ?"
+_WEIGH_ALL: Final = (
+    "select count(*), coalesce(sum(cast(size as integer)), 0) from qicore_cache_entries"
+    " where ns = ?"
+)
 _KEEP: Final = "update qicore_cache_sums set entries = ?, bytes = ?"
 _TAKE: Final = "update qicore_cache_sums set entries = entries - ?, bytes = bytes - ?"
 _REMOVE_ALL: Final = "delete from qicore_cache_entries where ns = ?"
 _COUNT: Final = (
-    "select count(*) from qicore_cache_entries where ns = ? and (ends is null or ends > ?)"
+    "select count(*) from qicore_cache_entries"
+    " where ns = ? and (ends is null or cast(ends as real) > ?)"
 )
 _END_LOCKS: Final = "delete from qicore_cache_locks where ends <= ?"
 _LOCK: Final = "insert or ignore into qicore_cache_locks values (?, ?, ?, ?)"
