@@ -28,7 +28,7 @@ def test_the_sdk_is_imported_when_a_client_is_opened() -> None:
     [
         ("HTTP_SETTINGS_INVALID", "client_object", 5),
         ("HTTP_SETTINGS_INVALID", "verify", 5),
-        ("HTTP_SETTINGS_INVALID", "timeout", 5),
+        ("HTTP_UNSUPPORTED", "timeout", 5),
         ("HTTP_UNSUPPORTED", "http2", True),
     ],
 )

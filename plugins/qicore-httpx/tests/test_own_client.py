@@ -40,14 +40,14 @@ def test_connections_of_a_client_of_the_callers_are_used_and_stay(
 @VENDORS
 def test_what_a_client_of_the_callers_raises_is_a_failure(server: Server, vendor: Any) -> None:
     async def main() -> None:
-        server.on("/short", lambda _: b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort")
+        server.on("/no-http", lambda _: b"nonsense\r\n\r\n")
         async with (
             vendor.AsyncClient() as mine,
             open_http(client="httpx", client_object=mine, policy=Policy()) as http,
         ):
             failed = await http.get("http://127.0.0.1:1/x")
             assert_failure(failed, "NETWORK_ERROR", sent=False)
-            assert_failure(await http.get(f"{server.url}/short"), "NETWORK_ERROR", sent=True)
+            assert_failure(await http.get(f"{server.url}/no-http"), "NETWORK_ERROR", sent=True)
 
     asyncio.run(main())
 
