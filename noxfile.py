@@ -89,8 +89,10 @@ def tests(session: nox.Session) -> None:
     """Test everything as users get it: built wheels, never the tree."""
     session.install(*_tools("test"), *_wheels(session))
     session.run("pytest", "-cpyproject.toml", "--doctest-modules", "--pyargs", *PACKAGES.values())
-    if session.python != OLDEST or session.posargs:
+    if session.posargs:
         _pytest(session, *session.posargs)
+    elif session.python != OLDEST:
+        _pytest(session, "--numprocesses=2", "--dist=loadfile")  # half the time; no coverage here
     else:
         _pytest(session, under=("coverage", "run"))
         session.run("coverage", "report", "--fail-under=100", silent=True, log=False)

@@ -461,11 +461,21 @@ def open_thing(name: str, log: list[str]) -> Opening[Thing]:
     return Opening(start)
 
 
-def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name == "qicore-blocking"]
+@pytest.fixture
+def threads() -> Callable[[], list[str]]:
+    """Give what names the portals' threads that the test began."""
+    before = threading.enumerate()
+
+    def begun() -> list[str]:
+        since = [one for one in threading.enumerate() if one not in before]
+        return [one.name for one in since if one.name == "qicore-blocking"]
+
+    return begun
 
 
-def test_a_synchronous_program_calls_async_code_on_one_thread() -> None:
+def test_a_synchronous_program_calls_async_code_on_one_thread(
+    threads: Callable[[], list[str]],
+) -> None:
     async def where() -> tuple[str, int]:
         return threading.current_thread().name, id(asyncio.get_running_loop())
 
@@ -508,7 +518,9 @@ def test_what_was_opened_stays_usable_and_is_closed_in_reverse() -> None:
     assert log[3:] == ["close second", "close first"]
 
 
-def test_a_close_that_fails_does_not_keep_the_others_open() -> None:
+def test_a_close_that_fails_does_not_keep_the_others_open(
+    threads: Callable[[], list[str]],
+) -> None:
     log: list[str] = []
 
     def use_three() -> None:
