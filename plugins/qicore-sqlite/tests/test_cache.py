@@ -596,10 +596,11 @@ def test_a_file_for_reading_alone_is_read(tmp_path_factory: pytest.TempPathFacto
             parent.chmod(0o755)
     there, barred = folder / "cache.db", folder / "barred"
     on(there, lambda cache: cache.set("k", 1))
-    open(f"{there}-wal", "wb").close()  # empty: who has no rights cannot make it
+    # Who has no rights cannot make the log; what two threads closed at once has left both.
+    for path, rights in ((there, 0o444), (f"{there}-wal", 0o444), (f"{there}-shm", 0o666)):
+        Path(path).touch()
+        Path(path).chmod(rights)
     barred.mkdir(mode=0o755)
-    for path in (there, Path(f"{there}-wal")):
-        path.chmod(0o444)
     folder.chmod(0o777)  # so that the shared memory beside the file can be made
     (barred / "x").touch()
     barred.chmod(0o555)
