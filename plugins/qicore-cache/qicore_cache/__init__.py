@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cached import cached
 from .client import Cache
-from .codec import Codec, JsonCodec, SignedPickleCodec
+from .codec import Codec, JsonCodec, MsgpackCodec, SignedPickleCodec
 from .door import CACHE, open_cache
 from .freshness import Freshness
 from .settings import CacheSettings
@@ -41,6 +41,7 @@ __all__ = [
     "JsonCodec",
     "LockingStore",
     "Missing",
+    "MsgpackCodec",
     "ObjectStore",
     "SignedPickleCodec",
     "Space",

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from qicore_core import Secret
 
-__all__ = ["Codec", "JsonCodec", "SignedPickleCodec"]
+__all__ = ["Codec", "JsonCodec", "MsgpackCodec", "SignedPickleCodec"]
 
 _MARK: Final = "$"
 _MARKED: Final = b'"$"'  # bytes without it are plain JSON, and the walk is spared
@@ -83,35 +83,90 @@ _CONTAINERS: Final[dict[str, Callable[[Any], Any]]] = {
 class JsonCodec:
     """JSON with exact types: dates, decimals, UUIDs, bytes, tuples, sets and dataclasses too."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_exact",)
 
     def __init__(self) -> None:
-        self._known: dict[Any, dict[str, type]] = {}
+        self._exact = _Exact(_PLAIN)
 
     def encode(self, value: Any, kind: Any = None, place: str = "", /) -> bytes:
         """Give UTF-8 JSON; what would not come back exactly is a TypeError."""
         return json.dumps(
-            self._out(value, kind, _DEPTH), ensure_ascii=False, separators=(",", ":")
+            self._exact.out(value, kind), ensure_ascii=False, separators=(",", ":")
         ).encode("utf-8", "surrogatepass")
 
     def decode(self, data: bytes, kind: Any = None, place: str = "", /) -> Any:
         """Give the value; bytes that are no such JSON are a ValueError."""
         value = _read_json(data.decode("utf-8", "surrogatepass"))
-        return self._in(value, kind) if _MARKED in data else value
+        return self._exact.into(value, kind) if _MARKED in data else value
 
-    def _out(self, value: Any, kind: Any, depth: int) -> Any:
+
+@final
+class MsgpackCodec:
+    """MessagePack with the exact types of JsonCodec: bytes as they are, and numbers for less.
+
+    It needs the package msgpack: `pip install 'qicore-cache[msgpack]'`. An int has at most 64 bits.
+    A cache with this codec cannot count.
+    """
+
+    __slots__ = ("_exact", "_pack", "_unpack")
+
+    def __init__(self) -> None:
+        try:
+            import msgpack  # type: ignore[import-untyped]  # late: an extra; it has no types
+        except ModuleNotFoundError as missing:
+            said = "MsgpackCodec needs msgpack: pip install 'qicore-cache[msgpack]'"
+            raise ModuleNotFoundError(said, name=missing.name) from None
+        self._exact = _Exact(_PLAIN | {bytes})
+        self._pack: Callable[..., bytes] = msgpack.packb
+        self._unpack: Callable[..., Any] = msgpack.unpackb
+
+    def encode(self, value: Any, kind: Any = None, place: str = "", /) -> bytes:
+        """Give MessagePack; what would not come back exactly is a TypeError."""
+        try:
+            packed = self._pack(self._exact.out(value, kind), unicode_errors="surrogatepass")
+        except OverflowError:
+            raise TypeError("it holds an int of more than 64 bits: use the JsonCodec") from None
+        return b"\x03" + packed
+
+    def decode(self, data: bytes, kind: Any = None, place: str = "", /) -> Any:
+        """Give the value; bytes that are no such MessagePack are a ValueError."""
+        if data[:1] != b"\x03":
+            raise ValueError("it was not written by a MsgpackCodec")
+        try:
+            value = self._unpack(data[1:], unicode_errors="surrogatepass")
+        except Exception as error:  # noqa: BLE001  # its reasons have types of their own
+            raise ValueError(f"it is no MessagePack: {type(error).__name__}") from None
+        return self._exact.into(value, kind)
+
+
+@final
+class _Exact:
+    """Values as what a format has, and back: what it has no form for is marked.
+
+    Args:
+        plain: the types that the format gives back exactly by itself.
+    """
+
+    __slots__ = ("_known", "_plain")
+
+    def __init__(self, plain: frozenset[type]) -> None:
+        self._plain = plain
+        self._known: dict[Any, dict[str, type]] = {}
+
+    def out(self, value: Any, kind: Any, depth: int = _DEPTH) -> Any:
+        """Give a value as lists, dicts and what is plain; else a TypeError."""
         of = type(value)
-        if of in _PLAIN:
+        if of in self._plain:
             return value
         if depth == 0:
             raise TypeError(f"it is nested deeper than {_DEPTH} levels")
         if of is list:
-            return [self._out(item, kind, depth - 1) for item in value]
+            return [self.out(item, kind, depth - 1) for item in value]
         if of is dict:
             if all(type(key) is str for key in value) and list(value) != [_MARK]:
-                return {key: self._out(item, kind, depth - 1) for key, item in value.items()}
+                return {key: self.out(item, kind, depth - 1) for key, item in value.items()}
             pairs = [
-                [self._out(key, kind, depth - 1), self._out(item, kind, depth - 1)]
+                [self.out(key, kind, depth - 1), self.out(item, kind, depth - 1)]
                 for key, item in value.items()
             ]
             return {_MARK: ["dict", pairs]}
@@ -119,34 +174,37 @@ class JsonCodec:
             name, write, _ = _TAGS[of]
             return {_MARK: [name, write(value)]}
         if of in _CONTAINERS.values():
-            return {_MARK: [of.__name__, [self._out(item, kind, depth - 1) for item in value]]}
+            return {_MARK: [of.__name__, [self.out(item, kind, depth - 1) for item in value]]}
         if of in self._classes(kind).values():
             object.__new__(of)  # as reading will: a TypeError where its base is a dict or the like
             parts = {
-                field.name: self._out(getattr(value, field.name), kind, depth - 1)
+                field.name: self.out(getattr(value, field.name), kind, depth - 1)
                 for field in fields(value)
             }
             return {_MARK: ["class", [_name(of), parts]]}
         raise TypeError(_refusal(of))
 
-    def _in(self, value: Any, kind: Any) -> Any:
+    def into(self, value: Any, kind: Any) -> Any:
+        """Give back what `out` was given; what it did not make is a ValueError."""
         if isinstance(value, list):
-            return [self._in(item, kind) for item in value]
-        if not isinstance(value, dict):
+            return [self.into(item, kind) for item in value]
+        if type(value) in self._plain:
             return value
+        if not isinstance(value, dict):
+            raise ValueError(f"it holds a {type(value).__name__}, which no codec of ours writes")
         if list(value) != [_MARK]:
-            return {key: self._in(item, kind) for key, item in value.items()}
+            return {key: self.into(item, kind) for key, item in value.items()}
         name, held = _list(value[_MARK])
         if name == "dict":
-            return {self._in(key, kind): self._in(item, kind) for key, item in map(_list, held)}
+            return {self.into(key, kind): self.into(item, kind) for key, item in map(_list, held)}
         if name in _CONTAINERS:
-            return _CONTAINERS[name]([self._in(item, kind) for item in _list(held)])
+            return _CONTAINERS[name]([self.into(item, kind) for item in _list(held)])
         if name == "class":
             named, parts = _list(held)
             of = self._classes(kind).get(named)
             if of is None:
                 raise ValueError(f"it holds a {named!r}, which this cache's type does not lead to")
-            return _build(of, {key: self._in(item, kind) for key, item in parts.items()})
+            return _build(of, {key: self.into(item, kind) for key, item in parts.items()})
         if name not in _READERS:
             raise ValueError(f"it holds a {name!r}, which this version does not know")
         return _READERS[name](held)
@@ -248,4 +306,4 @@ def _refusal(of: type) -> str:
     if is_dataclass(of):
         name = of.__qualname__
         return f"a {name} comes back only from a typed cache: use cache.of({name})"
-    return f"JSON cannot give back a {of.__qualname__} exactly: convert it, or choose another codec"
+    return f"no {of.__qualname__} comes back exactly: convert it, or choose another codec"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import re
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,7 +22,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qicore_cache import Cache, Codec, Entry, JsonCodec, SignedPickleCodec, open_cache
+from qicore_cache import Cache, Codec, Entry, JsonCodec, MsgpackCodec, SignedPickleCodec, open_cache
 from qicore_cache.conformance.draws import VALUES, is_alike
 from qicore_core import Secret, success
 from qicore_core.testing import assert_failure
@@ -81,6 +83,42 @@ def test_json_gives_back_value_and_type(value: object) -> None:
     assert is_alike(codec.decode(codec.encode(value)), value)
 
 
+@settings(max_examples=300)
+@given(value=EXACT)
+def test_msgpack_gives_back_value_and_type_or_refuses_what_is_too_long(value: object) -> None:
+    codec = MsgpackCodec()
+    try:
+        data = codec.encode(value)
+    except TypeError as refused:
+        assert "int of more than 64 bits" in str(refused)  # noqa: PT017  # most values are taken
+        assert re.search(r"\d{19}", repr(value))
+    else:
+        assert is_alike(codec.decode(data), value)
+
+
+def test_msgpack_is_an_extra_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "msgpack", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'qicore-cache\[msgpack\]'"):
+        MsgpackCodec()
+
+
+@pytest.mark.parametrize("data", [b"\xd6\xff\0\0\0\1", b"\xd4\x05x"], ids=["time", "extension"])
+def test_msgpack_gives_no_types_that_it_does_not_write(data: bytes) -> None:
+    with pytest.raises(ValueError, match="which no codec of ours writes"):
+        MsgpackCodec().decode(b"\x03" + data)
+
+
+def test_msgpack_keeps_bytes_as_they_are_and_cannot_count() -> None:
+    async def main() -> None:
+        assert len(MsgpackCodec().encode(b"x" * 100)) == 103
+        async with open_cache("memory:", codec=MsgpackCodec()) as cache:
+            assert await cache.of(Leaf).set("k", Leaf(1)) == success(None)
+            assert await cache.of(Leaf).get("k") == success(Leaf(1))
+            assert_failure(await cache.increment("n"), code="CACHE_UNSUPPORTED")
+
+    asyncio.run(main())
+
+
 @settings(max_examples=100)
 @given(value=EXACT, kind=st.sampled_from([None, Tree]), place=st.text())
 def test_signed_pickle_gives_back_value_and_type(value: object, kind: Any, place: str) -> None:
@@ -108,16 +146,16 @@ def deep(levels: int) -> Any:
 @pytest.mark.parametrize(
     ("value", "kind", "why"),
     [
-        (object(), None, "JSON cannot give back a object"),
-        (OrderedDict(a=1), None, "JSON cannot give back a OrderedDict"),
-        (Level.LOW, None, "JSON cannot give back a Level"),
+        (object(), None, "no object comes back exactly"),
+        (OrderedDict(a=1), None, "no OrderedDict comes back exactly"),
+        (Level.LOW, None, "no Level comes back exactly"),
         (Leaf(1), None, r"use cache.of\(Leaf\)"),
         (Leaf(1), Stranger, r"use cache.of\(Leaf\)"),
         (Table(), Table, "not safe"),
         (deep(200), None, "deeper than 100"),
         (datetime(2026, 1, 2, tzinfo=ZoneInfo("UTC")), None, "zone or fold would be lost"),
         (time(1, fold=1), None, "fold would be lost"),
-        ({(object(),): 1}, None, "JSON cannot give back a object"),
+        ({(object(),): 1}, None, "no object comes back exactly"),
         (10**5_000, None, "digits"),
     ],
     ids=lambda value: type(value).__name__,
@@ -187,7 +225,11 @@ async def plant(data: bytes, codec: Codec, kind: Any) -> Any:
         return read
 
 
-@pytest.mark.parametrize("codec", [JsonCodec(), SignedPickleCodec(SECRET)], ids=["json", "pickle"])
+@pytest.mark.parametrize(
+    "codec",
+    [JsonCodec(), MsgpackCodec(), SignedPickleCodec(SECRET)],
+    ids=["json", "msgpack", "pickle"],
+)
 @pytest.mark.parametrize("kind", [None, Tree], ids=["untyped", "typed"])
 @pytest.mark.parametrize("data", HOSTILE, ids=lambda data: repr(data[:40]))
 def test_hostile_bytes_are_an_answer(data: bytes, kind: Any, codec: Codec) -> None:
@@ -199,10 +241,10 @@ def test_hostile_bytes_are_an_answer(data: bytes, kind: Any, codec: Codec) -> No
 @settings(max_examples=300)
 @given(data=st.binary() | st.text('{}[]"$:,0123tupleset!').map(str.encode))
 def test_no_bytes_at_all_raise(data: bytes) -> None:
-    codec = JsonCodec()
-    answer = asyncio.run(plant(data, codec, Tree))
-    if not answer:
-        assert_failure(answer, code="CODEC_ERROR")
+    for codec, written in ((JsonCodec(), data), (MsgpackCodec(), b"\x03" + data)):
+        answer = asyncio.run(plant(written, codec, Tree))
+        if not answer:
+            assert_failure(answer, code="CODEC_ERROR")
 
 
 def test_a_class_that_the_type_does_not_lead_to_is_not_made() -> None:

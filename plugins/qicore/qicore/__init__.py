@@ -33,6 +33,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "LockingStore",
         "MISSING",
         "Missing",
+        "MsgpackCodec",
         "ObjectStore",
         "SignedPickleCodec",
         "Space",
