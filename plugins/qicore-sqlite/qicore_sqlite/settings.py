@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, final
+from typing import Final, Literal, TypeVar, final
 from urllib.parse import parse_qsl, unquote
 
 from qicore_core import QiError, Result, failure
@@ -12,7 +12,9 @@ from qicore_core.config.settings import read_settings
 from qicore_sql.errors import SETTINGS_INVALID
 from qicore_sql.settings import DatabaseSettings
 
-__all__ = ["MEMORY", "SqliteSettings", "path_of"]
+__all__ = ["MEMORY", "SqliteSettings", "read_file"]
+
+S = TypeVar("S")
 
 MEMORY: Final = ":memory:"
 _MOST: Final = 10_000  # threads, and statements
@@ -65,18 +67,33 @@ class SqliteSettings:
         Errors:
             DB_SETTINGS_INVALID: the URL has a host, or settings are wrong.
         """
-        place, _, query = url.partition("?")
-        path = path_of(place)
-        said = {**dict(parse_qsl(query, keep_blank_values=True)), **given}
-        if path is None or "path" in said:
-            return failure(_no_path())
-        values = {"path": path, **said}
-        return read_settings(
-            cls, values, "sqlite:", kind="sql", code=SETTINGS_INVALID, also=[DatabaseSettings]
-        )
+        return read_file(cls, url, given, kind="sql", code=SETTINGS_INVALID, also=DatabaseSettings)
 
 
-def path_of(url: str, /) -> str | None:
+def read_file(
+    schema: type[S], url: str, given: Mapping[str, object], /, *, kind: str, code: str, also: type
+) -> Result[S]:
+    """Read what is set on a file: its path from the URL alone, the rest from there and `given`.
+
+    Args:
+        schema: the settings, with a `path`.
+        url: where it is; its query is read too.
+        given: what was set besides; it wins.
+        kind: whose, for messages.
+        code: the domain's for settings that are wrong.
+        also: the domain's own settings.
+    """
+    place, _, query = url.partition("?")
+    path = _path_of(place)
+    said = {**dict(parse_qsl(query, keep_blank_values=True)), **given}
+    if path is None or "path" in said:
+        return failure(_no_path(kind, code))
+    return read_settings(
+        schema, {"path": path, **said}, "sqlite:", kind=kind, code=code, also=[also]
+    )
+
+
+def _path_of(url: str, /) -> str | None:
     """Give the path of a URL without its query, or None where it is none."""
     place = url.partition(":")[2]
     if place in ("", "//", "///", f"///{MEMORY}"):
@@ -89,10 +106,11 @@ def path_of(url: str, /) -> str | None:
     return path if place.startswith("///") and "\0" not in path else None
 
 
-def _no_path() -> QiError:
+def _no_path(kind: str, code: str) -> QiError:
+    example = "cache.db" if kind == "cache" else "file.db"
     return QiError.configuration(
-        SETTINGS_INVALID,
-        "the path of a database stands in its URL: sqlite:///file.db, sqlite:////folder/file.db, "
+        code,
+        f"the path of a file stands in its URL: sqlite:///{example}, sqlite:////folder/{example}, "
         "or sqlite:// in memory",
-        source="sql",
+        source=kind,
     )

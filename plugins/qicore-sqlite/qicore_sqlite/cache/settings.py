@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
-from urllib.parse import parse_qsl
 
 from qicore_cache.errors import SETTINGS_INVALID
 from qicore_cache.settings import CacheSettings
-from qicore_core import QiError, Result, failure
-from qicore_core.config.settings import read_settings
+from qicore_core import Result
 
-from ..settings import MEMORY, SqliteSettings, path_of
+from ..settings import MEMORY, SqliteSettings, read_file
 
 __all__ = ["SqliteCacheSettings"]
 
@@ -65,21 +63,4 @@ class SqliteCacheSettings:
         Errors:
             CACHE_SETTINGS_INVALID: the URL has a host, or settings are wrong.
         """
-        place, _, query = url.partition("?")
-        path = path_of(place)
-        said = {**dict(parse_qsl(query, keep_blank_values=True)), **given}
-        if path is None or "path" in said:
-            return failure(_no_path())
-        values = {"path": path, **said}
-        return read_settings(
-            cls, values, "sqlite:", kind="cache", code=SETTINGS_INVALID, also=[CacheSettings]
-        )
-
-
-def _no_path() -> QiError:
-    return QiError.configuration(
-        SETTINGS_INVALID,
-        "the path of a cache stands in its URL: sqlite:///cache.db, sqlite:////folder/cache.db, "
-        "or sqlite:// in memory",
-        source="cache",
-    )
+        return read_file(cls, url, given, kind="cache", code=SETTINGS_INVALID, also=CacheSettings)
