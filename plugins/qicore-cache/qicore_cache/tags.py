@@ -4,7 +4,8 @@ A tag has a version, a random word in a namespace beside the cache's own, and an
 that its tags had when it was made. To remove a tag is to forget its word: every entry that has it
 is a miss from then on, and ends by its own ttl. Whoever keeps the next entry makes another word. A
 counter in its place would begin anew where the store lost it, and bring back what was removed; a
-word never does.
+word never does. Callers of one cache that need a new word at once make one: each with his own would
+take the others' out of reach, which is what still happens to entries of two processes.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from collections.abc import Iterable, Mapping
 from secrets import token_hex
 from typing import Any, Final, Protocol, final
 
-from qicore_core import Failure, Policy, QiError, Result, failure, success
+from qicore_core import Failure, Policy, QiError, Result, failure, gather, success
 
 from .errors import INVALID_TAG
+from .flight import Flights
 from .kept import Kept
 from .store import CacheStore, Entry, Space
 
@@ -40,13 +42,14 @@ class Calls(Protocol):
 class Tags:
     """The words of one cache's tags, in its store."""
 
-    __slots__ = ("_call", "_space", "_store", "ns")
+    __slots__ = ("_call", "_minting", "_space", "_store", "ns")
 
     def __init__(self, store: CacheStore, ns: str, space: Space | None, call: Calls) -> None:
         self.ns = ns
         self._store = store
         self._space = space
         self._call = call
+        self._minting = Flights()
 
     async def mint(
         self, tags: Iterable[str], timeout: float | None, policy: Policy | None, /
@@ -57,12 +60,13 @@ class Tags:
         if isinstance(read, Failure):
             return read
         words = dict(read.value)
-        new = {tag: token_hex(_WORD_BYTES) for tag in names if tag not in words}
+        new = [tag for tag in names if tag not in words]
         if new:
-            kept = await self._keep(new, timeout, policy)
-            if isinstance(kept, Failure):
-                return kept
-        return success(tuple((words | new).items()))
+            made = await gather([self._new_word(tag, timeout, policy) for tag in new])
+            if isinstance(made, Failure):
+                return made
+            words |= zip(new, made.value, strict=True)
+        return success(tuple(words.items()))
 
     async def standing(
         self, held: Mapping[str, Any], timeout: float | None, policy: Policy | None, /
@@ -92,6 +96,22 @@ class Tags:
             return success()
         gone = await self._call("remove_tag", timeout, policy, self._store.delete, self.ns, [tag])
         return gone.map(lambda _: None)
+
+    async def _new_word(
+        self, tag: str, timeout: float | None, policy: Policy | None
+    ) -> Result[str]:
+        """Make a tag's word, or wait for whoever makes it."""
+
+        async def make() -> Result[str]:
+            read = await self._words([tag], timeout, policy)
+            if isinstance(read, Failure):
+                return read
+            if tag in read.value:  # made since our look
+                return success(read.value[tag])
+            word = token_hex(_WORD_BYTES)
+            return (await self._keep({tag: word}, timeout, policy)).map(lambda _: word)
+
+        return await self._minting.run(tag, make, lambda outcome: outcome)
 
     async def _words(
         self, names: list[str], timeout: float | None, policy: Policy | None

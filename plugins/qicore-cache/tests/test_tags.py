@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_tag_costs_one_step_whatever_bears_it() -> None:
         assert store.asked == ["write entries", "read entries"], "who uses no tags pays nothing"
         store.asked.clear()
         await cache.set_many({f"k{number}": number for number in range(99)}, tags=["a", "b"])
-        assert store.asked == ["read tags", "write tags", "write entries"]
+        assert store.asked == ["read tags"] * 3 + ["write tags"] * 2 + ["write entries"], "new tags"
         store.asked.clear()
         await cache.set("another", 1, tags=["a"])
         assert store.asked == ["read tags", "write entries"]
@@ -73,6 +74,29 @@ def test_a_tag_costs_one_step_whatever_bears_it() -> None:
         assert store.asked == ["delete tags"]
         assert await cache.get_many([f"k{number}" for number in range(99)]) == success({})
         assert store.asked == ["delete tags", "read entries", "read tags"]
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("how", ["set", "get_or_set"])
+def test_callers_who_use_a_new_tag_at_once_lose_nothing(how: str) -> None:
+    async def ask() -> None:
+        store = Asked()
+        cache = store.cache()
+        wanted = {f"k{number}": number for number in range(50)}
+        for _ in range(2):
+            calls: list[Awaitable[Result[Any]]] = [
+                cache.set(key, value, tags=["t", key])
+                if how == "set"
+                else cache.get_or_set(key, partial(wanted.get, key), tags=["t", key])
+                for key, value in wanted.items()
+            ]
+            assert all(await asyncio.gather(*calls))
+            assert await cache.get_many(wanted) == success(wanted)
+            assert await cache.remove_tag("k7") == success(None)
+            assert await cache.get("k7", MISSING) == success(MISSING)
+            assert await cache.remove_tag("t") == success(None)
+            assert await cache.get_many(wanted) == success({})
 
     asyncio.run(ask())
 
