@@ -184,10 +184,10 @@ class RedisStore:
         self, ns: str, changed: Callable[[Iterable[str] | None], object], /
     ) -> Result[None]:
         """Have the server tell what changes in a namespace; it knows nothing but its prefix."""
-        from .tracking import ClusterTracker, Tracker  # late: it imports redis-py
+        from .tracking import ClusterTracker, Ear, Tracker  # late: it imports redis-py
 
         kind = ClusterTracker if self._wire.settings.is_cluster else Tracker
-        tracker = kind(self._wire.settings, place(ns), changed)
+        tracker = kind(Ear(self._wire.settings, place(ns), changed))
         started = await self._errors.run(tracker.start)
         if started:
             self._trackers.append(tracker)

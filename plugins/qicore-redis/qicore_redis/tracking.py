@@ -23,7 +23,7 @@ from .connecting import close_guards, connections, open_line
 from .line import Line, packed
 from .settings import RedisSettings
 
-__all__ = ["ClusterTracker", "Tracker"]
+__all__ = ["ClusterTracker", "Ear", "Tracker"]
 
 _FIRST_PAUSE: Final = 0.05  # seconds
 _LAST_PAUSE: Final = 5.0
@@ -32,16 +32,16 @@ _PING: Final = packed([("PING",)])
 
 
 @final
-class Tracker:
-    """What listens for the changes of a namespace. It belongs to the loop that made it.
+class Ear:
+    """What is listened for, and the task that listens; it belongs to the loop that made it.
 
     Args:
-        settings: where the server is.
+        settings: where the servers are.
         prefix: what stands before the namespace's keys.
         changed: called with the keys that changed, or None for all.
     """
 
-    __slots__ = ("_changed", "_line", "_loop", "_pool", "_prefix", "_settings", "_task")
+    __slots__ = ("_loop", "_task", "changed", "prefix", "settings")
 
     def __init__(
         self,
@@ -50,22 +50,50 @@ class Tracker:
         changed: Callable[[Iterable[str] | None], object],
         /,
     ) -> None:
-        self._settings = settings
-        self._prefix = prefix
-        self._changed = changed
-        self._pool = connections(settings, protocol=3)
+        self.settings = settings
+        self.prefix = prefix
+        self.changed = changed
         self._loop = asyncio.get_running_loop()
-        self._line: Line | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def listen(self, stay: Coroutine[Any, Any, None], /) -> None:
+        """Start the task."""
+        self._task = asyncio.create_task(stay, name=f"track {self.prefix}")
+
+    async def end(self, leave: Callable[[], Coroutine[Any, Any, None]], /) -> None:
+        """End the task, then leave, both in its loop; one that stands still is left alone."""
+
+        async def end() -> None:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait([self._task])
+            await leave()
+
+        if self._loop is asyncio.get_running_loop():
+            await end()
+        elif self._loop.is_running():
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(end(), self._loop))
+
+
+@final
+class Tracker:
+    """What listens for the changes of a namespace at one server."""
+
+    __slots__ = ("_ear", "_line", "_pool")
+
+    def __init__(self, ear: Ear, /) -> None:
+        self._ear = ear
+        self._pool = connections(ear.settings, protocol=3)
+        self._line: Line | None = None
 
     async def start(self) -> None:
         """Connect, and listen until `close`."""
         await self._listen()
-        self._task = asyncio.create_task(self._stay(), name=f"track {self._prefix}")
+        self._ear.listen(self._stay())
 
     async def close(self) -> None:
-        """Hear no more; a loop that stands still is left alone."""
-        await _in(self._loop, self._end)
+        """Hear no more."""
+        await self._ear.end(self._leave)
 
     @property
     def is_listening(self) -> bool:
@@ -74,9 +102,9 @@ class Tracker:
 
     async def _listen(self) -> Line:
         line = self._line = await open_line(
-            self._pool, self._settings, lambda _: self._changed(None), self._heard
+            self._pool, self._ear.settings, lambda _: self._ear.changed(None), self._heard
         )
-        ask = packed([("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", self._prefix)])
+        ask = packed([("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", self._ear.prefix)])
         try:
             [answer] = await line.exchange(ask, 1)
             if isinstance(answer, RedisError):
@@ -93,21 +121,19 @@ class Tracker:
             line = self._line
             if line is not None and line.is_open:
                 pause = _FIRST_PAUSE
-                await asyncio.wait([line.lost], timeout=self._settings.health_check_interval)
+                await asyncio.wait([line.lost], timeout=self._ear.settings.health_check_interval)
                 if line.is_open:
-                    await asyncio.wait([line.exchange(_PING, 1)])  # overdue, it ends the line
+                    with suppress(OSError, RedisError):
+                        await line.exchange(_PING, 1)  # overdue, it ends the line
                 continue
             try:
                 await self._listen()
-                self._changed(None)
+                self._ear.changed(None)
             except (OSError, RedisError):
                 await asyncio.sleep(pause)
                 pause = min(2.0 * pause, _LAST_PAUSE)
 
-    async def _end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+    async def _leave(self) -> None:
         if self._line is not None:
             self._line.leave()
             await self._line.lost
@@ -118,60 +144,48 @@ class Tracker:
         if kind != b"invalidate":
             return
         if keys is None:  # the whole database was emptied
-            self._changed(None)
+            self._ear.changed(None)
             return
         changed: list[str] = []
         for name in keys:
-            rest = name.decode("utf-8", "replace").removeprefix(self._prefix)
+            rest = name.decode("utf-8", "replace").removeprefix(self._ear.prefix)
             word, colon, key = rest.partition(":")
             if colon:
                 changed.append(key)
             elif word == "epoch":  # the namespace was cleared
-                self._changed(None)
+                self._ear.changed(None)
                 return
         if changed:
-            self._changed(changed)
+            self._ear.changed(changed)
 
 
 @final
 class ClusterTracker:
-    """What listens for the changes of a namespace at every master. Takes what a Tracker does."""
+    """What listens for the changes of a namespace at every master."""
 
-    __slots__ = (
-        "_changed", "_cluster", "_look", "_loop", "_prefix", "_settings", "_task", "_trackers",
-    )  # fmt: skip
+    __slots__ = ("_cluster", "_ear", "_look", "_trackers")
 
-    def __init__(
-        self,
-        settings: RedisSettings,
-        prefix: str,
-        changed: Callable[[Iterable[str] | None], object],
-        /,
-    ) -> None:
-        self._settings = settings
-        self._prefix = prefix
-        self._changed = changed
-        self._cluster = Cluster(settings)
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, ear: Ear, /) -> None:
+        self._ear = ear
+        self._cluster = Cluster(ear.settings)
         self._trackers: dict[Address, Tracker] = {}
         self._look = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen to every master, until `close`."""
         try:
             await self._follow()
         except BaseException:
-            await self._end()
+            await self._leave()
             raise
-        self._task = asyncio.create_task(self._stay(), name=f"track {self._prefix} in a cluster")
+        self._ear.listen(self._stay())
 
     async def close(self) -> None:
-        """Hear no more; a loop that stands still is left alone."""
-        await _in(self._loop, self._end)
+        """Hear no more."""
+        await self._ear.end(self._leave)
 
     async def _stay(self) -> None:
-        wait = self._settings.health_check_interval
+        wait = self._ear.settings.health_check_interval
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -181,23 +195,21 @@ class ClusterTracker:
             with suppress(OSError, RedisError):
                 await self._follow()
                 if all(tracker.is_listening for tracker in self._trackers.values()):
-                    wait = self._settings.health_check_interval
+                    wait = self._ear.settings.health_check_interval
 
     async def _follow(self) -> None:
         """Listen to the masters of now; a former one is heard until then, as their replica."""
         masters = await self._cluster.masters()
         for address in masters - self._trackers.keys():
-            tracker = Tracker(self._settings.at(*address), self._prefix, self._heard)
+            ear = Ear(self._ear.settings.at(*address), self._ear.prefix, self._heard)
+            tracker = Tracker(ear)
             await tracker.start()
             self._trackers[address] = tracker
-            self._changed(None)
+            self._ear.changed(None)
         for address in self._trackers.keys() - masters:
             await self._trackers.pop(address).close()
 
-    async def _end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+    async def _leave(self) -> None:
         for tracker in self._trackers.values():
             await tracker.close()
         await self._cluster.close()
@@ -205,14 +217,4 @@ class ClusterTracker:
     def _heard(self, keys: Iterable[str] | None) -> None:
         if keys is None:  # perhaps as a master is gone
             self._look.set()
-        self._changed(keys)
-
-
-async def _in(
-    loop: asyncio.AbstractEventLoop, end: Callable[[], Coroutine[Any, Any, None]], /
-) -> None:
-    """Await something in its loop; one that stands still is left alone."""
-    if loop is asyncio.get_running_loop():
-        await end()
-    elif loop.is_running():
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(end(), loop))
+        self._ear.changed(keys)
