@@ -7,13 +7,14 @@ from typing import Any, Final, TypeVar, cast, final
 
 from qicore_cache import Cache
 from qicore_cache.errors import SETTINGS_INVALID
-from qicore_cache.settings import CacheSettings, key_error, ttl_error
-from qicore_core import ErrorMap, Failure, Opening, Parts, Policy, QiError, Rate, Result, failure
+from qicore_cache.settings import CacheSettings, ttl_error
+from qicore_core import ErrorMap, Failure, Opening, Parts, Policy, Rate, Result, failure
 from qicore_core.config.settings import read_settings
 from qicore_core.events import CallEvent
 
 from .limit import Limit
 from .lock import Lock, take_lock
+from .names import name_error
 from .once import Once, Turn, begin
 from .settings import RedisSettings
 from .store import RedisStore, not_opened
@@ -24,7 +25,10 @@ T = TypeVar("T")
 __all__ = ["Redis", "open_redis"]
 
 _DAY: Final = 86400.0
-_MAX_NAME: Final = 1024
+_SHARED: Final = frozenset(
+    ("AUTH", "HELLO", "MONITOR", "MULTI", "PSUBSCRIBE", "QUIT", "RESET", "SELECT", "SSUBSCRIBE",
+     "SUBSCRIBE", "WATCH"),
+)  # fmt: skip
 
 
 def open_redis(
@@ -93,7 +97,7 @@ class Redis:
         """
 
         async def start() -> Result[Lock]:
-            if wrong := _wrong(name, ttl):
+            if wrong := name_error(name) or ttl_error(ttl):
                 return failure(wrong)
             parts = self._parts
             return await take_lock(self.ask, name, ttl, wait, parts.clock, parts.random)
@@ -182,9 +186,9 @@ class Redis:
 
         Whoever has the turn calls `complete`, or `close` to leave it to others.
         """
-        if wrong := _wrong(key, ttl) or ttl_error(lease):
+        if wrong := name_error(key) or ttl_error(ttl) or ttl_error(lease):
             return failure(wrong)
-        asked = request.encode() if isinstance(request, str) else request
+        asked = request.encode("utf-8", "surrogatepass") if isinstance(request, str) else request
         once = Once(key, kind, asked, ttl, lease, max_bytes)
         return await begin(self.ask, once, wait, self._parts.clock, self._parts.random)
 
@@ -207,7 +211,12 @@ class Redis:
         """Send commands of your own in one packet, each a tuple; give their replies, text as bytes.
 
         In a cluster the key is what follows the command's name. It should not begin with `qicore`.
+        What changes the connection for all who share it, SELECT, MULTI or SUBSCRIBE, is a
+        ValueError; EVAL does several things as one.
         """
+        for name in [str(command[0]).upper() for command in commands]:
+            if name in _SHARED:
+                raise ValueError(f"{name} would change the connection for all who share it")
         return await self._calls.run(
             self._send, commands, operation=str(commands[0][0]).lower(), repeatable=False
         )
@@ -222,9 +231,3 @@ class Redis:
 
     async def _send(self, commands: tuple[Command, ...]) -> Result[list[Any]]:
         return await self._errors.run(self._wire.send, *commands)
-
-
-def _wrong(name: Any, ttl: Any) -> QiError | None:
-    if not (isinstance(name, str) and name.isprintable() and 0 < len(name) <= _MAX_NAME):
-        return key_error(name)
-    return ttl_error(ttl)

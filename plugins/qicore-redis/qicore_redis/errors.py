@@ -48,7 +48,7 @@ def _refused(error: Exception) -> QiError:
     if word == "WRONGTYPE":
         return QiError.conflict(
             READ_FAILED,
-            "what is kept under this key is no cache entry: someone else wrote another type there",
+            "what is kept under this key is of another type: someone else wrote it there",
             hint="remove the key, or use a namespace of your own",
         )
     if "not an integer" in str(error) or "increment or decrement" in str(error):
@@ -63,8 +63,12 @@ def _refused(error: Exception) -> QiError:
     if str(error) in _OTHER:
         message, hint = _OTHER[str(error)]
         return QiError.configuration(READ_FAILED, message, hint=hint)
+    text, is_quoting, _ = str(error).partition(", with args beginning with")
     return QiError.unknown(
-        READ_FAILED, f"the server refused the command: {word[:40]}", hint="look at the cause"
+        READ_FAILED,
+        f"the server refused the command: {word[:40]}",
+        hint="look at the cause",
+        cause=type(error)(text) if is_quoting else None,  # what it quotes may be a password
     )
 
 
@@ -113,11 +117,20 @@ def _no_master(_: Exception) -> QiError:
     )
 
 
-def _denied(_: Exception) -> QiError:
+def _elsewhere(_: Exception) -> QiError:
+    return QiError.configuration(
+        READ_FAILED,
+        "the server is a node of a cluster, and another one has the key",
+        hint="write redis+cluster: in place of redis:",
+    )
+
+
+def _denied(error: Exception) -> QiError:
     return QiError.authentication(
         READ_FAILED,
         "the server wants another user name or password",
         hint="give them in the URL, redis://user:password@host, or as settings",
+        cause=type(error)("what it said is left out: it may quote a password"),
     )
 
 
@@ -154,6 +167,7 @@ ERRORS: Final = ErrorMap(
             ErrorCategory.UNAVAILABLE,
             "a part of the cluster has no master now",
         ),
+        redis.AskError: _elsewhere,  # a MovedError is one, too
         redis.TryAgainError: (
             UNAVAILABLE,
             ErrorCategory.CONTENTION,

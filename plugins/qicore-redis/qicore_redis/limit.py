@@ -14,7 +14,7 @@ from qicore_core.codes import RATE_EXCEEDED
 from qicore_core.resilience import Clock
 
 from .hold import Ask
-from .names import own_key
+from .names import name_error, own_key
 
 __all__ = ["Limit"]
 
@@ -24,22 +24,25 @@ local last = tonumber(redis.call('GET', KEYS[1])) or 0
 local next = math.max(last, now) + ARGV[1]
 local wait = math.max(0, next - ARGV[2] - now)
 if wait <= tonumber(ARGV[3]) then
-redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil((next - now) / 1000)) end
+local left = math.max(1, math.ceil((next - now) / 1000))
+redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', left) end
 return math.ceil(wait)"""
 _MICROSECONDS: Final = 1_000_000
+_LONGEST: Final = 1e15  # microseconds, thirty years: what is added to a date stays exact
 
 
 @final
 class Limit:
     """A rate being kept by all who name it. Made by `redis.limit(name, rate)`."""
 
-    __slots__ = ("_ask", "_clock", "_key", "name", "rate")
+    __slots__ = ("_ask", "_clock", "_key", "_wrong", "name", "rate")
 
     def __init__(self, ask: Ask, name: str, rate: Rate, clock: Clock, /) -> None:
         self.name = name
         self.rate = rate
         self._ask = ask
-        self._key = own_key("limit", name)
+        self._wrong = name_error(name)
+        self._key = "" if self._wrong else own_key("limit", name)
         self._clock = clock
 
     async def acquire(self) -> Result[None]:
@@ -48,12 +51,15 @@ class Limit:
         Errors:
             RATE_EXCEEDED: it would come later than the rate's `max_wait`, or the deadline;
                 `retry_after` says when.
+            INVALID_KEY, and what a server that is asked fails with.
         """
+        if self._wrong is not None:
+            return failure(self._wrong)
         deadline = Deadline.current()
         most = self.rate.max_wait
         if deadline is not None:
             most = max(0.0, min(most, deadline.remaining()))
-        step = _MICROSECONDS / self.rate.per_second
+        step = min(_MICROSECONDS / self.rate.per_second, _LONGEST)
         asked = await self._ask(
             (
                 "EVAL", _TAKE, 1, self._key,

@@ -121,7 +121,7 @@ async def take_lock(
         if is_taken:
             return success(Lock(name, number, Hold(ask, key, word, ttl, clock, since)))
         left = give_up - clock.monotonic()
-        if left <= 0.0:
+        if not left > 0.0:  # as it is where wait is no number
             return failure(_held(name, number / 1000))
         await clock.sleep(min(pause * (0.5 + random()), left))
         pause = min(2.0 * pause, _LAST_PAUSE)

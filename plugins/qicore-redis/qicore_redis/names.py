@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["endless_key", "epoch_key", "glob", "lock_key", "own_key", "place"]
+from typing import Any, Final
+
+from qicore_cache.settings import key_error
+from qicore_core import QiError
+
+__all__ = ["endless_key", "epoch_key", "glob", "lock_key", "name_error", "own_key", "place"]
+
+_MAX_NAME: Final = 1024
 
 
 def place(ns: str, epoch: str = "") -> str:
@@ -24,6 +31,12 @@ def endless_key(ns: str) -> str:
 def lock_key(ns: str, key: str) -> str:
     """Name the lock of a cache's key; clearing the namespace leaves it alone."""
     return f"qicore-lease:{_escaped(ns)}:{key}"
+
+
+def name_error(name: Any) -> QiError | None:
+    """Say what is wrong with the name of what is no cache entry, or None."""
+    is_right = isinstance(name, str) and name.isprintable() and 0 < len(name) <= _MAX_NAME
+    return None if is_right else key_error(name)
 
 
 def own_key(room: str, name: str) -> str:

@@ -128,7 +128,7 @@ async def begin(
             if not head.startswith(_DOING):
                 return success(Turn(once, _read(once, head[:1], data), ask, word, None))
         remaining = give_up - clock.monotonic()
-        if remaining <= 0.0:
+        if not remaining > 0.0:  # as it is where wait is no number
             return failure(_in_progress(once.key, left / 1000))
         await clock.sleep(min(pause * (0.5 + random()), remaining))
         pause = min(2.0 * pause, _LAST_PAUSE)
@@ -136,17 +136,20 @@ async def begin(
 
 def _written(once: Once, outcome: Result[Any]) -> bytes:
     """Give the bytes of an outcome; one that cannot be kept is kept as an error that says so."""
+    try:
+        data = _bytes(once, outcome)
+    except Exception as why:  # noqa: BLE001  # foreign code: the value's own
+        return _bytes(once, failure(_not_kept(once.key, str(why))))
+    if len(data) > once.max_bytes:
+        return _bytes(once, failure(_not_kept(once.key, f"it is {len(data)} bytes")))
+    return data
+
+
+def _bytes(once: Once, outcome: Result[Any]) -> bytes:
     mark = sha256(once.request).hexdigest()[:16].encode() if once.request else b""
     if isinstance(outcome, Failure):
-        data = _FAILED + mark + b"\n" + json.dumps(outcome.error.to_dict()).encode()
-    else:
-        try:
-            data = _DONE + mark + b"\n" + JsonCodec().encode(outcome.value, once.kind, once.key)
-        except Exception as why:  # noqa: BLE001  # foreign code: the value's own
-            return _written(once, failure(_not_kept(once.key, str(why))))
-    if len(data) > once.max_bytes:
-        return _written(once, failure(_not_kept(once.key, f"it is {len(data)} bytes")))
-    return data
+        return _FAILED + mark + b"\n" + json.dumps(outcome.error.to_dict()).encode()
+    return _DONE + mark + b"\n" + JsonCodec().encode(outcome.value, once.kind, once.key)
 
 
 def _read(once: Once, sign: bytes, data: bytes) -> Result[Any]:

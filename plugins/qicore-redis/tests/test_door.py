@@ -219,6 +219,21 @@ class TestLimit:
 
         asyncio.run(main())
 
+    @pytest.mark.parametrize("per_second", [float("inf"), 1e300, 1e12, 1e-12, 1e-20, 5e-324])
+    def test_a_rate_may_be_as_high_or_low_as_a_number(
+        self, own: ValkeyServer, per_second: float
+    ) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                limit = server.limit("l", Rate(per_second, max_wait=1.0))
+                assert await limit.acquire() == success(None)
+                if per_second > 1.0:
+                    assert await limit.acquire() == success(None)
+                else:
+                    assert_failure(await limit.acquire(), code="RATE_EXCEEDED")
+
+        asyncio.run(main())
+
     def test_who_may_wait_gets_a_turn(self, own: ValkeyServer) -> None:
         async def main() -> None:
             async with opened(own.port) as server:
@@ -334,6 +349,8 @@ class TestOnce:
 
         async def main() -> None:
             async with opened(own.port) as server:
+                assert (await server.once("no room", large, max_bytes=1)).is_success()
+                assert_failure(await server.once("no room", large), code="ONCE_NOT_KEPT")
                 for key, fn in (("large", large), ("odd", odd)):
                     assert (await server.once(key, fn, max_bytes=4096)).is_success()
                     again = await server.once(key, fn, max_bytes=4096)
@@ -402,18 +419,35 @@ def test_a_cache_lives_on_the_same_connections(own: ValkeyServer, admin: redis.R
             assert await server.health() == success(None)
             assert_failure(server.cache("shop", ttl_jitter=7), code="CACHE_SETTINGS_INVALID")
             assert await server.ask(("SET", "mine", 1), ("GET", "mine")) == success([b"OK", b"1"])
+            for shared in (("SUBSCRIBE", "x"), ("select", 1), ("MULTI",)):
+                with pytest.raises(ValueError, match="would change the connection for all"):
+                    await server.ask(("PING",), shared)
+            assert await server.ask(("GET", "mine")) == success([b"1"])
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", "x" * 1025, 5])
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 1025, "\ud800", 5])
 def test_a_name_that_is_none_is_refused(own: ValkeyServer, name: Any) -> None:
     async def main() -> None:
         async with opened(own.port) as server:
             for answer in (await server.lock(name), await server.once(name, _for_ever)):
                 assert_failure(answer, code="INVALID_KEY")
+            assert_failure(await server.limit(name, Rate(1.0)).acquire(), code="INVALID_KEY")
             for answer in (await server.lock("a", ttl=0), await server.begin("a", lease=-1.0)):
                 assert_failure(answer, code="INVALID_TTL")
+
+    asyncio.run(main())
+
+
+def test_a_wait_that_is_no_number_is_none(own: ValkeyServer) -> None:
+    async def main() -> None:
+        async with opened(own.port) as server, server.lock("a"), asyncio.timeout(5.0):
+            assert_failure(await server.lock("a", wait=float("nan")), code="LOCK_HELD")
+            turn = (await server.begin("a", request="\ud800")).unwrap()
+            again = await server.begin("a", request="\ud800", wait=float("nan"))
+            assert_failure(again, code="ONCE_IN_PROGRESS")
+            await turn.close()
 
     asyncio.run(main())
 

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE
 from typing import Any
@@ -219,6 +220,35 @@ def test_who_may_not_is_told_so_and_no_password_shows(
             admin.config_set("requirepass", "s3cr3t-two")
             assert await in_time(cache.set("k", 2)) == success(None)
             assert await cache.get("k") == success(2)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"-ERR unknown command 'AUTH', with args beginning with: 's3cr3t' \r\n",
+        b"-WRONGPASS AUTH s3cr3t is wrong\r\n",
+    ],
+    ids=["an unknown command", "a wrong password"],
+)
+def test_a_server_that_quotes_what_it_was_told_gives_no_password_away(
+    said: bytes, scheme: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while asked := await reader.read(65_536):
+            writer.write(said * asked.count(b"*"))
+        writer.close()
+
+    async def main() -> None:
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = listening.sockets[0].getsockname()[1]
+        with caplog.at_level(1):
+            error = assert_failure(await open_cache(f"{scheme}://:s3cr3t@127.0.0.1:{port}"))
+        shown = "".join([*traceback.format_exception(error), repr(error.to_dict()), caplog.text])
+        assert "s3cr3t" not in shown
+        listening.close()
 
     asyncio.run(main())
 
@@ -513,6 +543,8 @@ def test_who_listens_hears_that_the_connection_went_silent(
     own: ValkeyServer, eventually: Eventually
 ) -> None:
     async def main() -> None:
+        lost: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: lost.append(said))
         async with (
             FaultProxy("127.0.0.1", own.port) as proxy,
             opened(proxy.port, health_check_interval=0.05) as cache,
@@ -535,6 +567,8 @@ def test_who_listens_hears_that_the_connection_went_silent(
                 return ["k"] in told
 
             await eventually(is_told)
+        gc.collect()
+        assert lost == [], "an exception of the listener's that nobody looked at"
 
     asyncio.run(main())
 
