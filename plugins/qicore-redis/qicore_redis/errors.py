@@ -78,9 +78,10 @@ def _unreachable(error: Exception) -> QiError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
+            what = getattr(cause, "verify_message", "") or "it speaks no TLS that we accept"
             return QiError.network(
                 UNAVAILABLE,
-                "TLS with the server failed",
+                f"TLS with the server failed: {what}",
                 hint="look at its certificate, and at ssl_ca_certs in the settings",
                 retryable=False,
             )
