@@ -67,16 +67,19 @@ class Hold:
     async def stop(self) -> None:
         """Renew it no more."""
         task, self._task = self._task, None
-        if task is not None:
+        if task is not None and not task.done():  # as it is where its loop has ended
             task.cancel()
             await asyncio.wait([task])
 
     async def end(self) -> bool:
         """Give it back; tell whether it was held until now."""
-        await self.stop()
-        was_held = self.is_held
-        self.lost.set()
-        return await release(self._ask, self._key, self._word) and was_held
+        try:
+            await self.stop()
+        finally:  # also for one who is cancelled
+            was_held = self.is_held
+            self.lost.set()
+            is_released = await release(self._ask, self._key, self._word)
+        return is_released and was_held
 
     async def _renew(self) -> None:
         pause = self._ttl / 3.0
@@ -106,6 +109,14 @@ class Hold:
 
 async def release(ask: Ask, key: str, word: str, /) -> bool:
     """Take a word away, where it still stands; what cannot be reached ends by its ttl."""
+    try:
+        return await _released(ask, key, word)
+    except asyncio.CancelledError:  # before or after it was done: once more, as others wait for it
+        await _released(ask, key, word)
+        raise
+
+
+async def _released(ask: Ask, key: str, word: str) -> bool:
     try:
         async with asyncio.timeout(_RELEASING):
             asked = await ask(("EVAL", _RELEASE, 1, key, word))

