@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
@@ -9,7 +10,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from qicore_cache.errors import SETTINGS_INVALID
 from qicore_cache.settings import CacheSettings, ttl_error
-from qicore_core import QiError, Result, Secret, failure
+from qicore_core import QiError, Result, Secret, failure, success
 from qicore_core.config.settings import read_settings
 
 __all__ = ["SCHEMES", "RedisSettings"]
@@ -114,10 +115,33 @@ class RedisSettings:
         beside = {**dict(parse_qsl(split.query, keep_blank_values=True)), **given}
         if twice := [name for name in _PLACE if name in beside]:
             return failure(_wrong_url(f"it says by itself what {', '.join(twice)} would"))
-        return read_settings(
+        read = read_settings(
             cls, {**said, **beside}, f"{split.scheme}:", kind="cache", code=SETTINGS_INVALID,
             also=[CacheSettings],
         )  # fmt: skip
+        return read.flat_map(_with_files)
+
+
+def _with_files(read: RedisSettings) -> Result[RedisSettings]:
+    """Look at the files of TLS, once: a connection that reads them cannot say which is wrong."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if read.ssl_ca_certs is not None:
+            context.load_verify_locations(read.ssl_ca_certs)
+        if read.ssl_certfile is not None:
+            context.load_cert_chain(read.ssl_certfile, read.ssl_keyfile, password=lambda: "")
+    except OSError as error:  # an ssl.SSLError is one
+        return failure(
+            QiError.configuration(
+                SETTINGS_INVALID,
+                "ssl_ca_certs, ssl_certfile and ssl_keyfile name files in PEM, of which one is not"
+                " there or is none, or the key is not the certificate's, or has a password",
+                hint="look at the files, and at who may read them",
+                source="cache",
+                cause=error,
+            )
+        )
+    return success(read)
 
 
 def _place(split: SplitResult) -> dict[str, Any]:

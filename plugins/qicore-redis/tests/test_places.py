@@ -28,7 +28,7 @@ READ = {
     "redis://db.example/3": {"servers": (("db.example", 6379),), "db": 3},
     "redis://[::1]:7000": {"servers": (("::1", 7000),)},
     "redis://ada:p%40ss@h": {"servers": (("h", 6379),), "username": "ada"},
-    "rediss://h:1?ssl_ca_certs=/x.pem": {"servers": (("h", 1),), "ssl_ca_certs": "/x.pem"},
+    "rediss://h:1?db=3": {"servers": (("h", 1),), "db": 3},
     "redis+unix:///run/v.sock?db=2": {"path": "/run/v.sock", "db": 2},
     "redis+sentinel://a,b:1/m/2": {
         "servers": (("a", 26379), ("b", 1)), "service": "m", "db": 2,
@@ -139,8 +139,14 @@ def test_a_certificate_of_ours_is_shown_where_it_is_wanted(
         async with open_cache(url, namespace="certified", **files) as cache:
             assert await cache.set("k", 1) == success(None)
         assert_failure(await open_cache(url), code="CACHE_CONNECTION_FAILED")
-        missing = await open_cache(url, ssl_certfile="/no/such/file")
-        assert_failure(missing, code="CACHE_CONNECTION_FAILED")
+        for wrong in (
+            {"ssl_ca_certs": "/no/such/file"},
+            {"ssl_ca_certs": files["ssl_keyfile"]},
+            {"ssl_certfile": "/no/such/file"},
+            {**files, "ssl_keyfile": str(ca_file)},
+        ):
+            answer = await open_cache(f"rediss://localhost:{port}", **wrong)
+            assert_failure(answer, code="CACHE_SETTINGS_INVALID", category="CONFIGURATION")
 
     with tls(server.port, strict) as port:
         asyncio.run(main(port))
