@@ -472,6 +472,48 @@ def test_a_full_disk_is_said(path: Path) -> None:
     on(path, body)
 
 
+def test_a_disk_that_takes_no_more_is_said_until_there_is_room(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", _NO_ROOM, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+# In a process of its own: the limit is for every file that it writes.
+_NO_ROOM = """
+import asyncio, resource, sys
+from qicore_cache import open_cache
+from qicore_core import success
+from qicore_core.testing import assert_failure
+from qicore_sql import open_database
+
+LARGE = "x" * 200_000
+
+def room(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+async def main(folder):
+    cache, db = open_cache(f"sqlite:///{folder}/c.db"), open_database(f"sqlite:///{folder}/d.db")
+    async with cache as cache, db as db:
+        await cache.set("k", 1)
+        await db.execute("create table t (x)")
+        room(65_536)
+        for _ in range(2):
+            assert_failure(await cache.set("l", LARGE), code="CACHE_WRITE_FAILED")
+            full = await db.execute("insert into t values ($1)", LARGE)
+            assert_failure(full, code="DB_QUERY_FAILED")
+        assert await cache.get("k") == success(1)
+        assert await cache.get_or_set("l", lambda: LARGE) == success(LARGE)
+        assert await db.query_value("select count(*) from t") == success(0)
+        room(resource.RLIM_INFINITY)
+        assert await cache.set("l", LARGE) == success(None)
+        assert await cache.get("l") == success(LARGE)
+        assert await db.execute("insert into t values ($1)", LARGE) == success(1)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
 def test_a_damaged_file_is_no_miss_and_no_bug(path: Path) -> None:
     async def fills(cache: Cache[Any]) -> None:
         await cache.set_many({f"k{number}": b"x" * 500 for number in range(500)})
