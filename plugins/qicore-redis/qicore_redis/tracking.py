@@ -172,9 +172,10 @@ class ClusterTracker:
         self._look = asyncio.Event()
 
     async def start(self) -> None:
-        """Listen to every master, until `close`."""
+        """Listen to every master, until `close`; to those that cannot be reached now, later."""
         try:
-            await self._follow()
+            if not await self._follow():
+                self._look.set()
         except BaseException:
             await self._leave()
             raise
@@ -193,21 +194,30 @@ class ClusterTracker:
             self._look.clear()
             wait = _LOOK_AGAIN
             with suppress(OSError, RedisError):
-                await self._follow()
-                if all(tracker.is_listening for tracker in self._trackers.values()):
+                if await self._follow():
                     wait = self._ear.settings.health_check_interval
 
-    async def _follow(self) -> None:
-        """Listen to the masters of now; a former one is heard until then, as their replica."""
-        masters = await self._cluster.masters()
+    async def _follow(self) -> bool:
+        """Listen to the masters of now, and tell whether all are heard.
+
+        A former one is heard until then, as their replica. Where none can be, that is raised.
+        """
+        masters, error = await self._cluster.masters(), None
         for address in masters - self._trackers.keys():
             ear = Ear(self._ear.settings.at(*address), self._ear.prefix, self._heard)
             tracker = Tracker(ear)
-            await tracker.start()
+            try:
+                await tracker.start()
+            except (OSError, RedisError) as exception:
+                error = exception
+                continue
             self._trackers[address] = tracker
             self._ear.changed(None)
         for address in self._trackers.keys() - masters:
             await self._trackers.pop(address).close()
+        if error is not None and not self._trackers:
+            raise error
+        return error is None and all(one.is_listening for one in self._trackers.values())
 
     async def _leave(self) -> None:
         for tracker in self._trackers.values():

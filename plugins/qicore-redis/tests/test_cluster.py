@@ -200,6 +200,32 @@ def test_what_is_near_hears_of_changes_after_a_failover(
     asyncio.run(main())
 
 
+def test_what_is_opened_while_a_master_is_away_hears_of_changes_later(
+    replicated: list[ValkeyServer], eventually: Eventually
+) -> None:
+    async def main() -> None:
+        async with opened(replicated, "away") as other:
+            assert await other.set_many(dict.fromkeys(KEYS, 0)) == success(None)
+            gone = _master_of(replicated, "qicore:away:epoch")
+            seeds = [node for node in replicated if node is not gone]
+            with _stopped(gone):
+                near, far = open_cache("memory:"), opened(seeds, "away")
+                cache = (await tiered(near, far, near_ttl=3600.0)).unwrap()
+            try:
+
+                async def is_heard() -> bool:
+                    values = dict.fromkeys(KEYS, time.monotonic())
+                    if not await cache.get_many(KEYS) or not await other.set_many(values):
+                        return False
+                    return await cache.get_many(KEYS) == success(values)
+
+                await eventually(is_heard)
+            finally:
+                await cache.close()
+
+    asyncio.run(main())
+
+
 @asynccontextmanager
 async def _used(
     cache: Cache[Any], eventually: Eventually
