@@ -11,7 +11,9 @@ from aiohttp.connector import NEEDS_CLEANUP_CLOSED, Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from qicore_http import HttpRequest
+from qicore_core import Result
+from qicore_http import Headers, HttpRequest
+from qicore_http.ending import ends_with_its_connection, to_its_end
 from qicore_http.proxy import Proxy
 
 from .errors import ERRORS
@@ -80,16 +82,22 @@ async def ask(
     )
 
 
-def body_of(response: aiohttp.ClientResponse, /) -> AsyncIterator[bytes]:
+def body_of(
+    method: str, response: aiohttp.ClientResponse, headers: Headers, /
+) -> AsyncIterator[Result[bytes]]:
     """Give the bytes of an answer as they come."""
-    is_framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    return response.content.iter_any() if is_framed else _until_close(response)
+    pieces = response.content.iter_any()
+    connection = response.connection
+    if connection is None or not ends_with_its_connection(method, response.status, headers):
+        return ERRORS.stream(pieces)
+    protocol, transport = connection.protocol, connection.transport
+    secured = None if transport is None else transport.get_extra_info("ssl_object")
+    return to_its_end(ERRORS.stream(_until_lost(pieces, protocol)), secured)
 
 
-async def _until_close(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _until_lost(pieces: AsyncIterator[bytes], protocol: Any) -> AsyncIterator[bytes]:
     """Give the bytes of an answer that its connection ends; aiohttp takes a reset for an end."""
-    protocol = response._protocol
-    async for piece in response.content.iter_any():
+    async for piece in pieces:
         yield piece
     lost = None if protocol is None else protocol.exception()
     if isinstance(lost, aiohttp.ClientOSError):

@@ -23,7 +23,14 @@ from urllib.parse import SplitResult, urlsplit
 from qicore_core import ErrorMap, Failure, QiError, Result, failure, success
 
 from .body import Body
-from .errors import network_error, not_connected, reason_of, timeout_error, tls_error
+from .errors import (
+    network_error,
+    not_connected,
+    reason_of,
+    timeout_error,
+    tls_error,
+    unreadable,
+)
 from .message import Headers, HttpRequest
 from .proxy import by_proxy, proxy_refused
 from .settings import TransportSettings
@@ -42,11 +49,6 @@ def _broken(error: Exception) -> QiError:
     return network_error(reason_of(error), sent=True)
 
 
-def _unreadable(error: Exception) -> QiError:
-    said = "the server's answer was cut short or is no HTTP"
-    return network_error(reason_of(error, said), sent=True)
-
-
 def _silent(error: Exception) -> QiError:
     return timeout_error("the server did not answer in time", sent=True)
 
@@ -55,9 +57,10 @@ ERRORS: Final = ErrorMap(
     "http",
     {
         TimeoutError: _silent,
+        ssl.SSLEOFError: unreadable,
         ssl.SSLError: tls_error,
         OSError: _broken,
-        http.client.HTTPException: _unreadable,
+        http.client.HTTPException: unreadable,
     },
 )
 
@@ -223,7 +226,10 @@ class _Link:
         connection = self.connection
 
         def shake() -> None:
-            wrapped = context.wrap_socket(connection.sock, server_hostname=connection.host)
+            # Else an end that TLS does not know of, as anybody can make one, is taken for one.
+            wrapped = context.wrap_socket(
+                connection.sock, server_hostname=connection.host, suppress_ragged_eofs=False
+            )
             self._sock = connection.sock = wrapped
 
         await self.do(shake)

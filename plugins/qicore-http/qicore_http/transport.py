@@ -59,8 +59,8 @@ class HttpTransport(Protocol):
     """Sends requests. What goes wrong on the way is a Failure; a status of any kind is a reply.
 
     A connection that failed before the request was sent has `sent=False` in its error's context. A
-    body that ends before its length is a NETWORK_ERROR as the last item of the stream. The
-    transport follows no redirect, retries nothing, sends no header of its own but what the
+    body that ends before its length is a NETWORK_ERROR as the last item of the stream, and so is
+    one that has none and that TLS did not end (`ending.py`). The transport follows no redirect, retries nothing, sends no header of its own but what the
     connection needs (Content-Length where `request.length` is a number, and a body of unknown
     length in chunks), gives up after `request.idle_timeout` of silence, and stops when it is
     cancelled.

@@ -289,6 +289,7 @@ BROKEN: dict[str, type[Any]] = {
     "a_closed_client_says_so": NeverFails,
     "nothing_secret_is_shown": Talks,
     "a_certificate_that_is_no_good_is_refused": NeverFails,
+    "a_body_that_tls_does_not_end_is_no_success": EndsQuietly,
     "a_proxy_carries_every_request": ForgetsItsSettings,
     "a_proxy_that_fails_is_told": ForgetsItsSettings,
     "a_proxy_and_a_guard_exclude_each_other": ForgetsItsSettings,
