@@ -123,9 +123,10 @@ def _proxy_of(session: aiohttp.ClientSession) -> URL | None:
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request to which nothing is added, and that no server has answered before it is sent.
+    """A request to which nothing is added, on a connection of which nothing is left.
 
-    aiohttp keeps what a server says on an idle connection, and would give it to the next request.
+    aiohttp keeps what a server says on an idle connection, and would give it to the next request;
+    and one whose server has answered, and then reads no more of what was sent.
     """
 
     _skip_auto_headers = CIMultiDict({"Content-Type": None})
@@ -134,8 +135,12 @@ class _Request(aiohttp.ClientRequest):
         """Add none; to let aiohttp skip all that it has costs a tenth of a request."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Send it, on a connection of which nothing is left."""
-        if conn.protocol is None or conn.protocol.should_close:
+        """Send it, where nothing is left."""
+        protocol, transport = conn.protocol, conn.transport
+        if protocol is None or transport is None or protocol.should_close:
+            raise _Stale
+        if transport.get_write_buffer_size():
+            protocol.abort()  # to close it would wait for what nobody reads
             raise _Stale
         return await super().send(conn)
 

@@ -252,6 +252,7 @@ BROKEN: dict[str, type[Any]] = {
     "a_body_that_is_read_once_is_never_sent_again": SendsTwice,
     "a_body_has_the_length_that_it_was_said_to_have": SendsAllInChunks,
     "a_body_that_nobody_reads_comes_to_an_end": NeverFails,
+    "a_server_that_refuses_a_body_is_heard": NeverFails,
     "what_a_body_raises_is_the_callers": BlamesTheNetwork,
     "a_retry_budget_ends_a_storm": SendsTwice,
     "places_and_turns_are_of_one_host": NeverFails,

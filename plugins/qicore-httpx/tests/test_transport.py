@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import sys
 from typing import Any
 
+import httpcore2
 import httpx2
 import pytest
 
@@ -15,6 +17,7 @@ from qicore_core import Policy, QiError
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import open_http
 from qicore_http.conformance import Server
+from qicore_httpx.stream import Network
 
 
 def test_the_sdk_is_imported_when_a_client_is_opened() -> None:
@@ -121,5 +124,20 @@ def test_a_server_that_answers_and_ends_is_heard_though_it_reads_no_more() -> No
             assert_failure(answered, code="HTTP_ERROR", status=413)
         is_heard.set()
         listening.close()
+
+    asyncio.run(main())
+
+
+def test_a_connection_with_something_unsent_serves_no_other_request() -> None:
+    async def main() -> None:
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            deaf.listen()
+            stream = await Network(str).connect_tcp(*deaf.getsockname())
+            assert not stream.get_extra_info("is_readable")
+            with pytest.raises(httpcore2.WriteTimeout):
+                await stream.write(bytes(32 * 1024 * 1024), timeout=0.1)
+            assert stream.get_extra_info("is_readable")
+            await stream.aclose()
 
     asyncio.run(main())
