@@ -193,3 +193,17 @@ def test_a_reason_is_found_below_what_wraps_it() -> None:
     circle.__context__ = ValueError("b")
     circle.__context__.__context__ = circle
     assert reason_of(circle, "nothing known") == "nothing known"
+
+
+@pytest.mark.parametrize("status", [100, 103])
+def test_interim_answers_that_do_not_end_are_no_answer(status: int) -> None:
+    async def main() -> None:
+        async with Server() as server, open_http(server.url, client="stdlib") as client:
+            interim = b"HTTP/1.1 %d OK\r\n\r\n" % status
+            server.on("/some", interim * 50 + reply(200))
+            server.on("/many", interim * 200 + reply(200))
+            assert_success(await client.get("/some"))
+            failed = await client.get("/many", policy=Policy())
+            assert_failure(failed, "NETWORK_ERROR", sent=True)
+
+    asyncio.run(main())

@@ -114,7 +114,9 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         self._has_room.set()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if not self._held and not self._is_over:
+        if self._held:
+            await asyncio.sleep(0)  # else what is read as fast as it comes holds up all others
+        elif not self._is_over:
             self._heard.clear()
             try:
                 async with asyncio.timeout(timeout):

@@ -141,3 +141,31 @@ def test_a_connection_with_something_unsent_serves_no_other_request() -> None:
             await stream.aclose()
 
     asyncio.run(main())
+
+
+def test_what_is_read_as_fast_as_it_comes_holds_up_nobody() -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(1000))
+        writer.close()
+
+    async def main() -> None:
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        stream = await Network(str).connect_tcp(*listening.sockets[0].getsockname())
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        assert await stream.read(1, timeout=5.0)
+        turning = asyncio.create_task(others())
+        for size in range(1, 100):
+            assert len(await stream.read(1, timeout=5.0)) == 1
+            assert turns >= size
+        turning.cancel()
+        await stream.aclose()
+        listening.close()
+
+    asyncio.run(main())
