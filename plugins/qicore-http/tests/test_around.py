@@ -19,10 +19,12 @@ from qicore_http import (
     Headers,
     HttpRequest,
     RecordedHttp,
+    ResponseCache,
     open_http,
 )
 from qicore_http.body import BodyPart
 from qicore_http.conformance import Server, reply
+from qicore_http.conformance.keeping import Shelf
 from qicore_http.errors import reason_of
 
 
@@ -92,6 +94,17 @@ def test_a_guard_that_is_none_is_a_bug() -> None:
     options: dict[str, Any] = {"guard": "yes"}
     with pytest.raises(TypeError, match="guard"):
         asyncio.run(FakeHttp({"GET /": {}}).client("http://x").get("/", **options))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("store", None), ("store", "memory:"), ("heuristic", 1.5), ("heuristic", float("nan")),
+     ("stale_if_error", -1.0), ("keep", float("inf")), ("max_variants", 0)],
+)  # fmt: skip
+def test_a_rule_of_a_response_cache_that_is_none_is_named(name: str, value: Any) -> None:
+    said: dict[str, Any] = {"store": Shelf(), name: value}
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        ResponseCache(**said)
 
 
 def test_a_token_that_waits_for_itself_is_refused() -> None:

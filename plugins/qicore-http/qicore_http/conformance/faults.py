@@ -125,7 +125,9 @@ class FaultLaws(HttpLaws, abstract=True):
             if is_silent:
                 proxy.blackhole()
             began = monotonic()
-            assert_failure(await client.get("/x", timeout=0.4), code="DEADLINE_EXCEEDED")
+            late = await client.get("/x", timeout=0.4)
+            error = assert_failure(late, code="DEADLINE_EXCEEDED")
+            assert f"127.0.0.1:{proxy.port} was not done within 0.4" in error.message
             assert monotonic() - began < 2.0
         proxy.heal()
         pair.server.on("/flood", _interim_for_ever)
