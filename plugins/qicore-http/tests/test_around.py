@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,28 @@ def test_a_network_that_is_none_is_refused() -> None:
 )  # fmt: skip
 def test_a_guard_allows_what_is_public_and_what_it_was_told(address: str, is_blocked: bool) -> None:
     assert AddressGuard(allow=["10.1.0.0/16"]).blocks(address) is is_blocked
+
+
+def test_an_address_is_judged_without_a_thread() -> None:
+    class Counted(ThreadPoolExecutor):
+        asked = 0
+
+        def submit(self, *args: Any, **options: Any) -> Any:
+            self.asked += 1
+            return super().submit(*args, **options)
+
+    async def main() -> None:
+        threads, guard = Counted(), AddressGuard()
+        asyncio.get_running_loop().set_default_executor(threads)
+        for address in ("8.8.8.8", "2606:4700::1111"):
+            assert assert_success(await guard.addresses(address, 80)) == [address]
+        for address in ("10.1.2.3", "::ffff:127.0.0.1", "64:ff9b::7f00:1"):
+            assert_failure(await guard.addresses(address, 80), code="ADDRESS_BLOCKED")
+        assert threads.asked == 0
+        assert_failure(await guard.addresses("127.1", 80), code="ADDRESS_BLOCKED")
+        assert threads.asked == 1
+
+    asyncio.run(main())
 
 
 def test_a_guard_tries_the_next_address_where_one_is_not_reached() -> None:
