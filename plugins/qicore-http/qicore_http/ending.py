@@ -23,9 +23,12 @@ def ends_with_its_connection(method: str, status: int, headers: Headers, /) -> b
     >>> ends_with_its_connection("GET", 200, Headers({"content-length": "2"}))
     False
     """
-    if "content-length" in headers or "transfer-encoding" in headers:
-        return False
-    return method != "HEAD" and status not in (204, 304)
+    return (
+        headers.get("content-length") is None
+        and headers.get("transfer-encoding") is None
+        and method != "HEAD"
+        and status not in (204, 304)
+    )
 
 
 async def to_its_end(

@@ -145,8 +145,10 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
             self._transport.write(view[start : start + _PIECE])
 
     async def aclose(self) -> None:
-        self._transport.abort()  # to close it would wait for what nobody reads
-        await asyncio.sleep(0)  # it is closed in the next turn of the loop
+        # Nothing is waited for: httpcore2 closes one after the other, and a task that is cancelled
+        # where it waits would leave the rest open. To close it as asyncio does would wait for what
+        # nobody reads.
+        self._transport.abort()
 
     async def start_tls(
         self,
