@@ -174,7 +174,7 @@ def test_the_deadline_passed_before_it_began(mode: str) -> None:
         error = ask(mode, attach(clock), service, operation="get").unwrap_error()
     assert service.calls == 0
     assert (error.code, error.category, error.source) == ("DEADLINE_EXCEEDED", "TIMEOUT", "shop")
-    assert error.message == "shop get was not done by its deadline"
+    assert error.message == "shop get was not done within 0.00 s"
     assert error.hint
     assert dict(error.context) == {"attempts": 0, "elapsed": 0.0}
 
@@ -182,10 +182,11 @@ def test_the_deadline_passed_before_it_began(mode: str) -> None:
 def test_a_call_that_hangs_is_cut_short_and_counts_as_a_failure() -> None:
     clock = FakeClock()
     calls = attach(clock, timeout=2.0, breaker=BREAKER)
-    error = ask("run", calls, Service(clock, takes=60.0)).unwrap_error()
+    error = ask("run", calls, Service(clock, takes=60.0), key="host:80").unwrap_error()
     assert (error.code, clock.monotonic()) == ("DEADLINE_EXCEEDED", 2.0)
+    assert error.message == "shop ask_async host:80 was not done within 2.00 s"
     assert dict(error.context) == {"attempts": 1, "elapsed": 2.0}
-    breaker = calls.breaker_of()
+    breaker = calls.breaker_of("host:80")
     assert breaker is not None
     assert breaker.state == "OPEN"
 
@@ -544,7 +545,7 @@ def test_a_name_is_said_once() -> None:
 
     with Deadline.after(0.0):
         error = Policy().attach("load").call(load).unwrap_error()
-    assert error.message == "load was not done by its deadline"
+    assert error.message == "load was not done within 0.00 s"
 
 
 def test_a_failure_that_a_policy_passes_on_is_told_if_nobody_looks() -> None:

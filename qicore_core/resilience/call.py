@@ -208,7 +208,7 @@ class Call:
     def _too_late(self) -> QiError:
         return QiError.timeout(
             DEADLINE_EXCEEDED,
-            f"{self._what()} was not done by its deadline",
+            f"{self._what()} was not done within {self.state.now() - self.began:.2f} s",
             cause=self.last,
             hint="allow a longer timeout, or find out what took the time",
             source=self.state.name,
@@ -228,8 +228,8 @@ class Call:
         return {"attempts": self.attempts, "elapsed": self.state.now() - self.began}
 
     def _what(self) -> str:
-        name, operation = self.state.name, self._named()
-        return name if operation in ("", name) else f"{name} {operation}"
+        said = (self.state.name, self._named(), str(self.state.key or ""))
+        return " ".join(dict.fromkeys([one for one in said if one]))
 
     def _named(self) -> str:
         return self.operation or str(getattr(self.fn, "__name__", ""))

@@ -20,16 +20,11 @@ from qicore_http.errors import (
     reason_of,
     timeout_error,
     tls_error,
+    unreadable,
 )
 from qicore_http.proxy import proxy_refused
 
-__all__ = ["ERRORS", "unreadable"]
-
-
-def unreadable(error: Exception | None = None) -> QiError:
-    """Make the error of an answer that was cut short, or that nobody can read."""
-    said = "the server's answer was cut short or is no HTTP"
-    return network_error(said if error is None else reason_of(error, said), sent=True)
+__all__ = ["ERRORS"]
 
 
 def _not_reached(error: Exception) -> QiError:

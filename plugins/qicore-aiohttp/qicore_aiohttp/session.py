@@ -11,7 +11,9 @@ from aiohttp.connector import NEEDS_CLEANUP_CLOSED, Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from qicore_http import HttpRequest
+from qicore_core import Result
+from qicore_http import Headers, HttpRequest
+from qicore_http.ending import ends_with_its_connection, to_its_end
 from qicore_http.proxy import Proxy
 
 from .errors import ERRORS
@@ -80,16 +82,22 @@ async def ask(
     )
 
 
-def body_of(response: aiohttp.ClientResponse, /) -> AsyncIterator[bytes]:
+def body_of(
+    method: str, response: aiohttp.ClientResponse, headers: Headers, /
+) -> AsyncIterator[Result[bytes]]:
     """Give the bytes of an answer as they come."""
-    is_framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    return response.content.iter_any() if is_framed else _until_close(response)
+    pieces = response.content.iter_any()
+    connection = response.connection
+    if connection is None or not ends_with_its_connection(method, response.status, headers):
+        return ERRORS.stream(pieces)
+    protocol, transport = connection.protocol, connection.transport
+    secured = None if transport is None else transport.get_extra_info("ssl_object")
+    return to_its_end(ERRORS.stream(_until_lost(pieces, protocol)), secured)
 
 
-async def _until_close(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _until_lost(pieces: AsyncIterator[bytes], protocol: Any) -> AsyncIterator[bytes]:
     """Give the bytes of an answer that its connection ends; aiohttp takes a reset for an end."""
-    protocol = response._protocol
-    async for piece in response.content.iter_any():
+    async for piece in pieces:
         yield piece
     lost = None if protocol is None else protocol.exception()
     if isinstance(lost, aiohttp.ClientOSError):
@@ -115,9 +123,10 @@ def _proxy_of(session: aiohttp.ClientSession) -> URL | None:
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request to which nothing is added, and that no server has answered before it is sent.
+    """A request to which nothing is added, on a connection of which nothing is left.
 
-    aiohttp keeps what a server says on an idle connection, and would give it to the next request.
+    aiohttp keeps what a server says on an idle connection, and would give it to the next request;
+    and one whose server has answered, and then reads no more of what was sent.
     """
 
     _skip_auto_headers = CIMultiDict({"Content-Type": None})
@@ -126,8 +135,12 @@ class _Request(aiohttp.ClientRequest):
         """Add none; to let aiohttp skip all that it has costs a tenth of a request."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Send it, on a connection of which nothing is left."""
-        if conn.protocol is None or conn.protocol.should_close:
+        """Send it, where nothing is left."""
+        protocol, transport = conn.protocol, conn.transport
+        if protocol is None or transport is None or protocol.should_close:
+            raise _Stale
+        if transport.get_write_buffer_size():
+            protocol.abort()  # to close it would wait for what nobody reads
             raise _Stale
         return await super().send(conn)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from qicore_core import Failure, QiError, Result, failure, success
 from qicore_http import HttpReply, HttpRequest
-from qicore_http.errors import not_connected
+from qicore_http.errors import not_connected, unreadable
 from qicore_http.proxy import by_proxy
 
 from .head import head_of
@@ -37,15 +37,14 @@ class AiohttpTransport:
 
     __slots__ = (
         "_ask", "_body", "_errors", "_is_closed", "_loop", "_make",
-        "_session", "_settings", "_unreadable", "_via",
+        "_session", "_settings", "_via",
     )  # fmt: skip
 
     def __init__(self, settings: AiohttpSettings, /) -> None:
-        from .errors import ERRORS, unreadable  # late: these import aiohttp
+        from .errors import ERRORS  # late: these import aiohttp
         from .session import ask, body_of, session_of
 
         self._errors = ERRORS
-        self._unreadable = unreadable
         self._ask = ask
         self._body = body_of
         self._make = session_of
@@ -82,8 +81,8 @@ class AiohttpTransport:
         headers = head_of(response.status, response.raw_headers)
         if headers is None:
             response.close()
-            return failure(self._unreadable())
-        pieces = self._errors.stream(self._body(response))
+            return failure(unreadable())
+        pieces = self._body(request.method, response, headers)
         return success(HttpReply(response.status, headers, pieces, response.release))
 
     async def close(self) -> None:

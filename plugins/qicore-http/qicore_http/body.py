@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from qicore_core import Failure, QiError, Result, failure, success
+from qicore_core.error.qi_error import again
 
 from .errors import FILE_FAILED, INVALID_REQUEST
 from .url import encoded, text_of
@@ -32,6 +33,10 @@ Content: TypeAlias = bytes | str | Path | AsyncIterable[bytes]
 
 _KINDS: Final = ("json", "form", "multipart", "content")
 _PIECE: Final = 256 * 1024
+_OF_JSON: Final = (
+    "make it of dicts, lists, text, finite numbers, booleans and None: "
+    "dataclasses.asdict(value) does so of a dataclass"
+)
 _TYPE: Final = re.compile(r"[\x20-\x7e]+")
 
 
@@ -139,7 +144,8 @@ def body_of(options: RequestOptions, /) -> Result[tuple[bytes | Body, str]]:
     except UnicodeError:
         return failure(_invalid("the body has text that is no Unicode"))
     except (TypeError, ValueError, RecursionError) as error:
-        return failure(_invalid(f"the body of {given[0]}= cannot be written: {error}"))
+        wrong = _invalid(f"the body of {given[0]}= cannot be written: {error}")
+        return failure(wrong if json is None else again(wrong, hint=_OF_JSON))
 
 
 def _content(content: object) -> Result[bytes | Body]:

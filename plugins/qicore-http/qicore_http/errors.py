@@ -35,6 +35,7 @@ __all__ = [
     "reason_of",
     "timeout_error",
     "tls_error",
+    "unreadable",
 ]
 
 INVALID_URL: Final = "INVALID_URL"
@@ -178,6 +179,12 @@ def reason_of(exception: BaseException, /, default: str = "the connection failed
             open_ += one.exceptions
         open_.append(one.__cause__ or one.__context__)
     return default
+
+
+def unreadable(exception: BaseException | None = None, /) -> QiError:
+    """Make the error of an answer that was cut short, or that nobody can read."""
+    said = "the server's answer was cut short or is no HTTP"
+    return network_error(said if exception is None else reason_of(exception, said), sent=True)
 
 
 def timeout_error(message: str, /, *, sent: bool) -> QiError:

@@ -171,9 +171,13 @@ class Guarded:
 
 
 async def _resolve(host: str, port: int) -> list[str]:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    try:
+        ip_address(host)
+    except ValueError:  # a name, or an address that is written as none: "127.1"
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [str(address[0]) for *_, address in found]
+    return [host]  # the system would say the same, in a thread
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:

@@ -19,6 +19,7 @@ from qicore_core import (
     failure,
 )
 from qicore_core.config.settings import read_settings
+from qicore_core.secret import redact_text
 
 from .bearer import Bearer
 from .errors import SETTINGS_INVALID, UNSUPPORTED
@@ -52,6 +53,11 @@ SETTINGS: Final = {
 
 BY_PROXY: Final = ("a proxy resolves names itself", "leave proxy= or guard= out")
 _POLICY: Final = "policy=Policy(retry=3, timeout=30.0) says it, for a client or a call"
+_OPEN_IT: Final = 'async with open_cache("memory:") as cache, open_http(..., cache=cache) as http:'
+_TRUST: Final = (
+    'verify="authority.pem" trusts whoever signed the certificate of a server, as of one for '
+    "tests; without verify= it is the system's trust"
+)
 _ELSEWHERE: Final = {
     "breaker": "policy=Policy(breaker=CircuitBreakerConfig()) says it, for a client or a call",
     "cert": "verify= takes an ssl.SSLContext that has it: context.load_cert_chain(cert, key)",
@@ -123,6 +129,9 @@ class HttpSettings:
             INVALID_URL: the base URL cannot be called.
             HTTP_SETTINGS_INVALID: all that is wrong with the others; `errors` has one for each.
         """
+        if isinstance(cache := given.get("cache"), str):
+            why = f"it is an open Cache, and no URL as {redact_text(cache, limit=60)!r} is"
+            return failure(setting_error("cache", why, _OPEN_IT))
         read = read_settings(cls, given, "http", kind="http", code=SETTINGS_INVALID)
         if isinstance(read, Failure) or read.value.base_url is None:
             return read
@@ -160,7 +169,9 @@ class TransportSettings:
             try:
                 context = ssl.create_default_context(cafile=self.verify)
             except OSError:  # an ssl.SSLError is one
-                raise ValueError(f"verify: no certificates are in {self.verify!r}") from None
+                raise ValueError(
+                    f"verify: no certificates are in {self.verify!r}; {_TRUST}"
+                ) from None
             object.__setattr__(self, "verify", context)  # read once, also by those who copy it
 
     @property
@@ -202,6 +213,9 @@ def read_transport(
     for name in given:
         if name in _ELSEWHERE:
             return failure(_unsupported(name, client, _ELSEWHERE[name]))
+    if isinstance(verify := given.get("verify"), bool):
+        why = f"it says what to trust, and nothing turns the check off, got {verify}"
+        return failure(setting_error("verify", why, _TRUST))
     said = f"{client}:"
     read = read_settings(
         schema, given, said, kind="http", code=SETTINGS_INVALID, also=[HttpSettings]
@@ -217,11 +231,12 @@ def read_transport(
     return read
 
 
-def setting_error(name: str, why: str, /) -> QiError:
-    """Say what is wrong with a setting."""
+def setting_error(name: str, why: str, hint: str | None = None, /) -> QiError:
+    """Say what is wrong with a setting, and what to do."""
     return QiError.configuration(
         SETTINGS_INVALID,
         f"the http setting {name} is wrong: {why}",
+        hint=hint,
         source="http",
         setting=name,
     )

@@ -11,40 +11,38 @@ from __future__ import annotations
 import asyncio
 import http.client
 import re
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
-from typing import Any, Final, TypeVar, final
+from typing import Final, final
 from urllib.parse import SplitResult, urlsplit
 
 from qicore_core import ErrorMap, Failure, QiError, Result, failure, success
 
-from .body import Body
-from .errors import network_error, not_connected, reason_of, timeout_error, tls_error
+from .errors import (
+    network_error,
+    not_connected,
+    reason_of,
+    timeout_error,
+    tls_error,
+    unreadable,
+)
+from .link import Link
 from .message import Headers, HttpRequest
-from .proxy import by_proxy, proxy_refused
+from .proxy import by_proxy
 from .settings import TransportSettings
 from .strict import StrictResponse
 from .transport import HttpReply
 
 __all__ = ["StdlibTransport"]
 
-T = TypeVar("T")
-_PIECE: Final = 64 * 1024
 _THREADS: Final = 32
 _FOLD: Final = re.compile(r"\r?\n[ \t]+")
 
 
 def _broken(error: Exception) -> QiError:
     return network_error(reason_of(error), sent=True)
-
-
-def _unreadable(error: Exception) -> QiError:
-    said = "the server's answer was cut short or is no HTTP"
-    return network_error(reason_of(error, said), sent=True)
 
 
 def _silent(error: Exception) -> QiError:
@@ -55,9 +53,10 @@ ERRORS: Final = ErrorMap(
     "http",
     {
         TimeoutError: _silent,
+        ssl.SSLEOFError: unreadable,
         ssl.SSLError: tls_error,
         OSError: _broken,
-        http.client.HTTPException: _unreadable,
+        http.client.HTTPException: unreadable,
     },
 )
 
@@ -78,7 +77,7 @@ class StdlibTransport:
         self._context = self._settings.trust
         self._places = asyncio.Semaphore(self._settings.max_connections)
         self._is_closed = False
-        self._links: set[_Link] = set()
+        self._links: set[Link] = set()
         self._pool = ThreadPoolExecutor(_THREADS, "qicore-http")  # starts none before it is used
 
     async def send(self, request: HttpRequest, /) -> Result[HttpReply]:
@@ -94,7 +93,7 @@ class StdlibTransport:
             self._places.release()
             return failure(not_connected())
         parts = urlsplit(request.url)
-        link = _Link(self._connection(parts, request.idle_timeout), self._pool)
+        link = Link(self._connection(parts, request.idle_timeout), self._pool)
         self._links.add(link)
         try:
             answered = await self._answer(link, parts, request)
@@ -110,7 +109,7 @@ class StdlibTransport:
         async def close() -> None:
             self._drop(link)
 
-        pieces = self._pieces(link, response)
+        pieces = self._pieces(link)
         return success(HttpReply(response.status, Headers(fields), pieces, close))
 
     async def close(self) -> None:
@@ -136,7 +135,7 @@ class StdlibTransport:
         return connection
 
     async def _answer(
-        self, link: _Link, parts: SplitResult, request: HttpRequest
+        self, link: Link, parts: SplitResult, request: HttpRequest
     ) -> Result[http.client.HTTPResponse]:
         connected = await ERRORS.run(self._reach, link, parts, request.address)
         if isinstance(connected, Failure):
@@ -146,27 +145,25 @@ class StdlibTransport:
         if self._via is not None and parts.scheme == "http":
             target = parts.geturl()
             request = replace(request, headers=request.headers.with_fields(self._via.told))
-        answered = await ERRORS.run(_exchange, link, target, request)
+        answered = await ERRORS.run(link.exchange, target, request)
         return _placed(answered, sent=True) if isinstance(answered, Failure) else answered
 
-    async def _reach(self, link: _Link, parts: SplitResult, address: str | None) -> None:
+    async def _reach(self, link: Link, parts: SplitResult, address: str | None) -> None:
         """Connect to the server, or by the proxy, and make it secure where the URL says so."""
         connection = link.connection
         place = (address or connection.host, connection.port)
         await link.connect(*(place if self._via is None else self._via.place))
         if parts.scheme == "https":
             if self._via is not None:
-                await link.do(partial(_tunnel, link, self._via.told))
+                await link.tunnel(self._via.told)
             context = self._context
             assert context is not None  # noqa: S101  # made with the connection
             await link.secure(context)
 
-    async def _pieces(
-        self, link: _Link, response: http.client.HTTPResponse
-    ) -> AsyncIterator[Result[bytes]]:
+    async def _pieces(self, link: Link) -> AsyncIterator[Result[bytes]]:
         while True:
             try:
-                read = await ERRORS.run(link.do, partial(_read, response))
+                read = await ERRORS.run(link.read)
             except BaseException:
                 self._drop(link)
                 raise
@@ -177,156 +174,11 @@ class StdlibTransport:
                 return
             yield read
 
-    def _drop(self, link: _Link) -> None:
+    def _drop(self, link: Link) -> None:
         if link in self._links:
             self._links.remove(link)
             self._places.release()
         link.close()
-
-
-class _Link:
-    """One connection, and the thread that works on it while there is one."""
-
-    __slots__ = ("_is_closed", "_pool", "_sock", "_work", "connection", "response")
-
-    def __init__(self, connection: http.client.HTTPConnection, pool: ThreadPoolExecutor) -> None:
-        self.connection = connection
-        self.response: http.client.HTTPResponse | None = None
-        self._pool = pool
-        self._sock: socket.socket | None = None
-        self._work: Any = None
-        self._is_closed = False
-
-    async def connect(self, host: str, port: int) -> None:
-        """Connect to the first address that answers; cancelling ends it at once."""
-        loop, connection = asyncio.get_running_loop(), self.connection
-        async with asyncio.timeout(connection.timeout):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            failed: OSError | None = None
-            for family, kind, protocol, _, address in found:
-                sock = socket.socket(family, kind, protocol)
-                sock.setblocking(False)
-                self._sock = connection.sock = sock
-                try:
-                    await loop.sock_connect(sock, address)
-                except OSError as error:
-                    sock.close()
-                    failed = error
-                    continue
-                sock.settimeout(connection.timeout)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return
-            raise failed or OSError("the host has no address")
-
-    async def secure(self, context: ssl.SSLContext) -> None:
-        """Shake hands."""
-        connection = self.connection
-
-        def shake() -> None:
-            wrapped = context.wrap_socket(connection.sock, server_hostname=connection.host)
-            self._sock = connection.sock = wrapped
-
-        await self.do(shake)
-
-    async def do(self, fn: Callable[[], T]) -> T:
-        """Do something in a thread."""
-        if self._is_closed:
-            raise ConnectionAbortedError("the connection was closed")
-        self._work = self._pool.submit(fn)
-        return await asyncio.wrap_future(self._work)
-
-    def close(self) -> None:
-        """Close the connection: now, or when the thread that this wakes has done with it."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        if self._sock is not None:
-            try:
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # SSLSocket's own would race
-            except OSError:
-                pass  # it is not connected, or no longer
-        if self._work is None:
-            self._let_go()
-        else:
-            self._work.add_done_callback(self._let_go)
-
-    def _let_go(self, _: object = None) -> None:
-        if self.response is not None:
-            self.response.close()
-        self.connection.close()
-
-
-async def _exchange(link: _Link, target: str, request: HttpRequest) -> http.client.HTTPResponse:
-    body = request.body
-    if isinstance(body, bytes):
-        return await link.do(lambda: _speak(link, target, request, body))
-    await link.do(partial(_begin, link, target, request, None))
-    try:
-        async for piece in body:
-            data = piece if body.length is not None else b"%x\r\n%b\r\n" % (len(piece), piece)
-            await link.do(partial(link.connection.send, data))
-        if body.length is None:
-            await link.do(partial(link.connection.send, b"0\r\n\r\n"))
-    except (BrokenPipeError, ConnectionResetError):
-        if body.failed is not None:
-            raise
-        # A server that wants no more may have said why: 413 as a rule.
-    return await link.do(partial(_hear, link))
-
-
-def _speak(link: _Link, target: str, request: HttpRequest, body: bytes) -> http.client.HTTPResponse:
-    if len(body) <= _PIECE:  # one packet with the head, as a rule
-        _begin(link, target, request, body)
-        return _hear(link)
-    _begin(link, target, request, None)
-    try:
-        for start in range(0, len(body), _PIECE):  # so that the timeout is for each piece
-            link.connection.send(memoryview(body)[start : start + _PIECE])
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it may have said why
-    return _hear(link)
-
-
-def _begin(link: _Link, target: str, request: HttpRequest, body: bytes | None) -> None:
-    connection = link.connection
-    connection.putrequest(request.method, target, skip_accept_encoding=True)
-    for name, value in request.headers.pairs():
-        connection.putheader(name, value.encode())
-    if request.length is not None:
-        connection.putheader("content-length", str(request.length))
-    elif isinstance(request.body, Body):
-        connection.putheader("transfer-encoding", "chunked")
-    connection.putheader("connection", "close")
-    connection.endheaders(body or None)
-
-
-def _tunnel(link: _Link, told: Mapping[str, str]) -> None:
-    """Ask the proxy for a connection to the server. Source: RFC 9110, section 9.3.6."""
-    connection = link.connection
-    host = f"[{connection.host}]" if ":" in connection.host else connection.host
-    fields = {"host": f"{host}:{connection.port}", **told}
-    lines = [f"CONNECT {fields['host']} HTTP/1.1", *(f"{name}: {fields[name]}" for name in fields)]
-    connection.sock.sendall("\r\n".join([*lines, "", ""]).encode())
-    answer = StrictResponse(connection.sock, method="CONNECT")
-    try:
-        answer.begin()
-    finally:
-        answer.close()
-    if not 200 <= answer.status < 300:
-        raise proxy_refused(answer.status)
-
-
-def _hear(link: _Link) -> http.client.HTTPResponse:
-    # Kept here, in the thread: whoever asked for it may have been cancelled meanwhile.
-    link.response = link.connection.getresponse()
-    return link.response
-
-
-def _read(response: http.client.HTTPResponse) -> bytes:
-    piece = response.read1(_PIECE)
-    if not piece and response.length:
-        raise http.client.IncompleteRead(b"", response.length)
-    return piece
 
 
 def _placed(failed: Failure, *, sent: bool) -> Failure:

@@ -22,6 +22,7 @@ from .message import Headers, HttpResponse
 __all__ = ["ResponseCache", "ResponseStore", "Stored", "digests", "key_of", "pack", "unpack"]
 
 _VERSION: Final = 1
+_MOST: Final = 1e9  # seconds; a cache takes ten times as many as a ttl
 _SPACES: Final = re.compile(r"\s*,\s*")
 
 
@@ -64,6 +65,17 @@ class ResponseCache:
     keep: float = 86_400.0
     max_variants: int = 8
     now: Callable[[], float] = field(default=time.time, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.store, ResponseStore):
+            got = type(self.store).__name__
+            raise ValueError(f"store is an open Cache, or what has get and set, got {got}")
+        for name, most in (("heuristic", 1.0), ("stale_if_error", _MOST), ("keep", _MOST)):
+            if not 0.0 <= getattr(self, name) <= most:
+                got = getattr(self, name)
+                raise ValueError(f"{name} is a number from 0.0 up to {most:g}, got {got!r}")
+        if self.max_variants < 1:
+            raise ValueError(f"max_variants is at least 1, got {self.max_variants}")
 
 
 @final

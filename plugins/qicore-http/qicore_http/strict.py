@@ -15,6 +15,7 @@ __all__ = ["StrictResponse"]
 _DIGITS: Final = re.compile(r"[0-9]+")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\r\n]*)?\r\n")
 _MAX_LINE: Final = 65_536
+_MAX_INTERIM: Final = 100
 
 
 @final
@@ -41,11 +42,12 @@ class StrictResponse(http.client.HTTPResponse):
             raise http.client.HTTPException("the head of the answer cannot be read")
 
     def _read_status(self) -> tuple[str, int, str]:
-        while True:
+        for _ in range(_MAX_INTERIM):  # a thread that reads on and on takes the loop's time
             status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # not in typeshed
-            if not 101 < status[1] < 200:
+            if status[1] == 101 or not 100 <= status[1] < 200:
                 return status
             http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("the interim answers do not end")
 
     def _get_chunk_left(self) -> int | None:
         """Give the bytes left of a chunk, beginning the next one; None after the last."""

@@ -59,11 +59,12 @@ class HttpTransport(Protocol):
     """Sends requests. What goes wrong on the way is a Failure; a status of any kind is a reply.
 
     A connection that failed before the request was sent has `sent=False` in its error's context. A
-    body that ends before its length is a NETWORK_ERROR as the last item of the stream. The
-    transport follows no redirect, retries nothing, sends no header of its own but what the
-    connection needs (Content-Length where `request.length` is a number, and a body of unknown
-    length in chunks), gives up after `request.idle_timeout` of silence, and stops when it is
-    cancelled.
+    body that ends before its length is a NETWORK_ERROR as the last item of the stream, and so is
+    one that has none and that TLS did not end (see `ending.py`). A server that takes no more of a
+    body is heard. The transport follows no redirect, retries nothing, sends no header of its own
+    but what the connection needs (Content-Length where `request.length` is a number, and a body of
+    unknown length in chunks), gives up after `request.idle_timeout` of silence, and stops when it
+    is cancelled.
 
     Where a request has an `address` it connects to that one and asks no name server, with Host and
     the name in TLS (SNI and certificate) still the URL's; no connection that was opened without it,

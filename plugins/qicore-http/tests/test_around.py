@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from qicore_http import (
     Headers,
     HttpRequest,
     RecordedHttp,
+    ResponseCache,
     open_http,
 )
 from qicore_http.body import BodyPart
 from qicore_http.conformance import Server, reply
+from qicore_http.conformance.keeping import Shelf
 from qicore_http.errors import reason_of
 
 
@@ -73,6 +76,28 @@ def test_a_guard_allows_what_is_public_and_what_it_was_told(address: str, is_blo
     assert AddressGuard(allow=["10.1.0.0/16"]).blocks(address) is is_blocked
 
 
+def test_an_address_is_judged_without_a_thread() -> None:
+    class Counted(ThreadPoolExecutor):
+        asked = 0
+
+        def submit(self, *args: Any, **options: Any) -> Any:
+            self.asked += 1
+            return super().submit(*args, **options)
+
+    async def main() -> None:
+        threads, guard = Counted(), AddressGuard()
+        asyncio.get_running_loop().set_default_executor(threads)
+        for address in ("8.8.8.8", "2606:4700::1111"):
+            assert assert_success(await guard.addresses(address, 80)) == [address]
+        for address in ("10.1.2.3", "::ffff:127.0.0.1", "64:ff9b::7f00:1"):
+            assert_failure(await guard.addresses(address, 80), code="ADDRESS_BLOCKED")
+        assert threads.asked == 0
+        assert_failure(await guard.addresses("127.1", 80), code="ADDRESS_BLOCKED")
+        assert threads.asked == 1
+
+    asyncio.run(main())
+
+
 def test_a_guard_tries_the_next_address_where_one_is_not_reached() -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.2", "127.0.0.1"]
@@ -92,6 +117,17 @@ def test_a_guard_that_is_none_is_a_bug() -> None:
     options: dict[str, Any] = {"guard": "yes"}
     with pytest.raises(TypeError, match="guard"):
         asyncio.run(FakeHttp({"GET /": {}}).client("http://x").get("/", **options))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("store", None), ("store", "memory:"), ("heuristic", 1.5), ("heuristic", float("nan")),
+     ("stale_if_error", -1.0), ("keep", float("inf")), ("max_variants", 0)],
+)  # fmt: skip
+def test_a_rule_of_a_response_cache_that_is_none_is_named(name: str, value: Any) -> None:
+    said: dict[str, Any] = {"store": Shelf(), name: value}
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        ResponseCache(**said)
 
 
 def test_a_token_that_waits_for_itself_is_refused() -> None:
@@ -193,3 +229,17 @@ def test_a_reason_is_found_below_what_wraps_it() -> None:
     circle.__context__ = ValueError("b")
     circle.__context__.__context__ = circle
     assert reason_of(circle, "nothing known") == "nothing known"
+
+
+@pytest.mark.parametrize("status", [100, 103])
+def test_interim_answers_that_do_not_end_are_no_answer(status: int) -> None:
+    async def main() -> None:
+        async with Server() as server, open_http(server.url, client="stdlib") as client:
+            interim = b"HTTP/1.1 %d OK\r\n\r\n" % status
+            server.on("/some", interim * 50 + reply(200))
+            server.on("/many", interim * 200 + reply(200))
+            assert_success(await client.get("/some"))
+            failed = await client.get("/many", policy=Policy())
+            assert_failure(failed, "NETWORK_ERROR", sent=True)
+
+    asyncio.run(main())

@@ -21,7 +21,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "HTTP_SETTINGS_INVALID": {
         "max_redirects": -1, "max_response_bytes": 0, "idle_timeout": 0.0, "policy": 3,
         "headers": {"a b": "x"}, "verify": False, "nonsense": 1, "accept_status": 200,
-        "client": 5, "max_connections": 0, "proxy": "http://p/path", "http2": 1,
+        "client": 5, "max_connections": 0, "proxy": "http://p/path", "http2": 1, "cache": "memory:",
     },
     "HTTP_UNSUPPORTED": {
         "http2": True, "cert": "a.pem", "limits": 5, "proxies": {}, "timeout": 5.0,
@@ -41,6 +41,26 @@ async def _refused(code: str, name: str, value: Any) -> QiError:
 )
 def test_a_setting_that_is_wrong_is_named(code: str, name: str, value: Any) -> None:
     assert name in asyncio.run(_refused(code, name, value)).message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "next_step"),
+    [("verify", False, 'verify="authority.pem"'), ("cache", "redis://:pw@x", "cache=cache")],
+)
+def test_a_setting_that_is_taken_for_another_says_what_it_takes(
+    name: str, value: Any, next_step: str
+) -> None:
+    error = asyncio.run(_refused("HTTP_SETTINGS_INVALID", name, value))
+    assert next_step in str(error.hint)
+    assert "pw" not in error.message
+
+
+def test_a_body_that_is_no_json_says_what_makes_one_of_a_dataclass() -> None:
+    fake = FakeHttp({"POST /": {}})
+    answered = asyncio.run(fake.client("http://x").post("/", json={"policy": Policy()}))
+    error = assert_failure(answered, code="INVALID_REQUEST")
+    assert "Policy" in error.message
+    assert "dataclasses.asdict" in str(error.hint)
 
 
 def test_a_file_without_certificates_is_refused(tmp_path: Any) -> None:

@@ -15,6 +15,7 @@ from qicore_http.errors import (
     reason_of,
     timeout_error,
     tls_error,
+    unreadable,
 )
 
 __all__ = ["ERRORS", "errors_of"]
@@ -38,11 +39,6 @@ def _silent(_: Exception) -> QiError:
     return timeout_error("the server did not answer in time", sent=True)
 
 
-def _unreadable(error: Exception) -> QiError:
-    said = "the server's answer was cut short or is no HTTP"
-    return network_error(reason_of(error, said), sent=True)
-
-
 def _broken(error: Exception) -> QiError:
     return network_error(reason_of(error), sent=True)
 
@@ -55,7 +51,7 @@ def errors_of(vendor: ModuleType, /) -> ErrorMap:
             vendor.ConnectError: _not_connected,
             vendor.ConnectTimeout: _not_in_time,
             vendor.PoolTimeout: _not_in_time,
-            vendor.RemoteProtocolError: _unreadable,
+            vendor.RemoteProtocolError: unreadable,
             vendor.TimeoutException: _silent,
             vendor.TransportError: _broken,
             vendor.StreamClosed: _broken,

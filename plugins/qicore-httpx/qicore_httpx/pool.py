@@ -7,7 +7,6 @@ those of another: the certificate of one is no proof of the other.
 
 from __future__ import annotations
 
-import asyncio
 from ipaddress import ip_address
 from typing import Any, Final, final
 from urllib.parse import urlsplit
@@ -67,7 +66,7 @@ class PinningTransport(httpx2.AsyncHTTPTransport):
 
 
 class _Pool(httpcore2.AsyncConnectionPool):
-    """A pool that keeps no connection on which more came than asked for, and closes all others."""
+    """A pool that keeps no connection on which more came than asked for."""
 
     def create_connection(self, origin: httpcore2.Origin) -> httpcore2.AsyncConnectionInterface:
         """Make a connection that has expired also where it cannot be used any more."""
@@ -80,17 +79,9 @@ class _Pool(httpcore2.AsyncConnectionPool):
         return made  # type: ignore[no-any-return]  # Any for what is set on it
 
     async def _close_connections(self, closing: list[Any]) -> None:
-        """Close all that it means to, also where its caller is cancelled meanwhile."""
-        # httpcore2's shield holds off anyio's cancellations and not asyncio's own: the first one
-        # would leave the rest open, in nobody's hands.
-        cancelled: asyncio.CancelledError | None = None
+        """Close them without httpcore2's shield: closing waits for nothing, and it costs time."""
         for connection in closing:
-            try:
-                await connection.aclose()
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
+            await connection.aclose()
 
 
 def _close_unmade(tunnel: Any) -> None:
@@ -114,13 +105,15 @@ def _close_unmade(tunnel: Any) -> None:
 def _is_spent(connection: Any) -> bool:
     """Tell whether h11 holds bytes of no answer, or an idle one of HTTP/2 was closed.
 
-    h11 would take them for the next answer's; of the other httpcore2 does not ask.
+    h11 would take them for the next answer's; of the other httpcore2 does not ask. One that cannot
+    be asked, as a later version calls its parts otherwise, serves one request alone.
     """
-    inner = getattr(connection, "_connection", None)
-    if inner is not None:
-        return _is_spent(inner)
-    state = getattr(connection, "_h11_state", None)
-    if state is not None:
-        return bool(state.trailing_data[0])
-    stream = getattr(connection, "_network_stream", None)
-    return stream is not None and connection.is_idle() and stream.get_extra_info("is_over")
+    if hasattr(connection, "_connection"):
+        inner = connection._connection
+        return inner is not None and _is_spent(inner)
+    if hasattr(connection, "_h11_state"):
+        return bool(connection._h11_state.trailing_data[0])
+    if hasattr(connection, "_h2_state"):
+        stream = connection._network_stream
+        return bool(connection.is_idle() and stream.get_extra_info("is_over"))
+    return bool(connection.is_idle())

@@ -8,6 +8,7 @@ streams that could hide. And they cost less.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -20,6 +21,10 @@ __all__ = ["Network"]
 
 _PIECE: Final = 64 * 1024
 _MOST: Final = 256 * 1024  # bytes that wait to be read
+# The head of an answer that is neither interim nor a success.
+_REFUSAL: Final = re.compile(
+    rb"(?:HTTP/1\.[01] 1\d\d[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)*HTTP/1\.[01] [3-9]"
+)
 _FOR_ONE_OF_SEVERAL: Final = 2.0  # seconds to wait for an address where there is another
 
 
@@ -88,13 +93,15 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     def data_received(self, data: bytes) -> None:
         self._held += data
         self._heard.set()
+        if not self._has_room.is_set() and self._is_refused:
+            self._has_room.set()  # whoever waits to write reads why instead
         if len(self._held) > _MOST:
             self._transport.pause_reading()
 
     def eof_received(self) -> None:
         self._is_over = True
         self._heard.set()
-        self._has_room.set()  # whoever waits to write reads why instead
+        self._has_room.set()  # as above
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = exc
@@ -107,7 +114,9 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         self._has_room.set()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if not self._held and not self._is_over:
+        if self._held:
+            await asyncio.sleep(0)  # else what is read as fast as it comes holds up all others
+        elif not self._is_over:
             self._heard.clear()
             try:
                 async with asyncio.timeout(timeout):
@@ -125,19 +134,21 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         view = memoryview(buffer)
         for start in range(0, len(view), _PIECE):  # so that the timeout is for each piece
-            if not self._has_room.is_set():
+            if not self._has_room.is_set() and not self._is_refused:
                 try:
                     async with asyncio.timeout(timeout):
                         await self._has_room.wait()
                 except TimeoutError as error:
                     raise httpcore2.WriteTimeout from error
-            if self._is_over:
-                raise self._ended(httpcore2.WriteError)
+            if self._is_refused:
+                raise self._ended(httpcore2.WriteError)  # httpcore2 reads on
             self._transport.write(view[start : start + _PIECE])
 
     async def aclose(self) -> None:
-        self._transport.abort()  # to close it would wait for what nobody reads
-        await asyncio.sleep(0)  # it is closed in the next turn of the loop
+        # Nothing is waited for: httpcore2 closes one after the other, and a task that is cancelled
+        # where it waits would leave the rest open. To close it as asyncio does would wait for what
+        # nobody reads.
+        self._transport.abort()
 
     async def start_tls(
         self,
@@ -162,13 +173,18 @@ class _Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            return bool(self._held) or self._is_over
+        if info == "is_readable":  # asked of an idle one: whether it can serve no more
+            return bool(self._held or self._is_over or self._transport.get_write_buffer_size())
         if info == "is_over":
             return self._is_over
         if info == "has_room":
             return self._has_room.is_set()
         return self._transport.get_extra_info(_NAMES.get(info, info))
+
+    @property
+    def _is_refused(self) -> bool:
+        """Tell whether the server takes no more: it has gone, or has said that it will not."""
+        return self._is_over or (bool(self._held) and _REFUSAL.match(self._held) is not None)
 
     def _ended(self, kind: type[Exception]) -> Exception:
         error = kind()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from qicore_core import Failure, Result, failure, success
 from qicore_http import Headers, HttpReply, HttpRequest
+from qicore_http.ending import ends_with_its_connection, to_its_end
 from qicore_http.errors import network_error, not_connected
 from qicore_http.proxy import by_proxy, proxy_refused
 
@@ -87,6 +88,10 @@ class HttpxTransport:
         response = answered.value
         headers = Headers(response.headers.multi_items())
         pieces = self._pieces(response)
+        is_endless = ends_with_its_connection(request.method, response.status_code, headers)
+        if is_endless and response.http_version != "HTTP/2":
+            stream = response.extensions["network_stream"]
+            pieces = to_its_end(pieces, stream.get_extra_info("ssl_object"))
         return success(HttpReply(response.status_code, headers, pieces, response.aclose))
 
     async def close(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import sys
 from typing import Any
 
+import httpcore2
 import httpx2
 import pytest
 
@@ -15,6 +17,7 @@ from qicore_core import Policy, QiError
 from qicore_core.testing import assert_failure, assert_success
 from qicore_http import open_http
 from qicore_http.conformance import Server
+from qicore_httpx.stream import Network
 
 
 def test_the_sdk_is_imported_when_a_client_is_opened() -> None:
@@ -120,6 +123,49 @@ def test_a_server_that_answers_and_ends_is_heard_though_it_reads_no_more() -> No
             answered = await http.put("/x", content=b"x" * 10_000_000)
             assert_failure(answered, code="HTTP_ERROR", status=413)
         is_heard.set()
+        listening.close()
+
+    asyncio.run(main())
+
+
+def test_a_connection_with_something_unsent_serves_no_other_request() -> None:
+    async def main() -> None:
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            deaf.listen()
+            stream = await Network(str).connect_tcp(*deaf.getsockname())
+            assert not stream.get_extra_info("is_readable")
+            with pytest.raises(httpcore2.WriteTimeout):
+                await stream.write(bytes(32 * 1024 * 1024), timeout=0.1)
+            assert stream.get_extra_info("is_readable")
+            await stream.aclose()
+
+    asyncio.run(main())
+
+
+def test_what_is_read_as_fast_as_it_comes_holds_up_nobody() -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(1000))
+        writer.close()
+
+    async def main() -> None:
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        stream = await Network(str).connect_tcp(*listening.sockets[0].getsockname())
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        assert await stream.read(1, timeout=5.0)
+        turning = asyncio.create_task(others())
+        for size in range(1, 100):
+            assert len(await stream.read(1, timeout=5.0)) == 1
+            assert turns >= size
+        turning.cancel()
+        await stream.aclose()
         listening.close()
 
     asyncio.run(main())

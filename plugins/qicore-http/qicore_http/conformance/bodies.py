@@ -8,6 +8,7 @@ import asyncio
 import email
 import email.policy
 import socket
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from ..body import Body, BodyPart
 from ..message import HttpRequest
 from .faults import nobody
 from .pair import HttpLaws, Pair
+from .secrecy import context_of
 from .server import reply
 
 __all__ = ["BodyLaws"]
@@ -147,6 +149,31 @@ class BodyLaws(HttpLaws, abstract=True):
                     assert_failure(answered, "TIMEOUT_ERROR", sent=True)
 
     @law()
+    async def a_server_that_refuses_a_body_is_heard(self, pair: Pair) -> None:
+        """Its 413 is the answer, though it reads no more; that connection serves no other request.
+
+        An interim answer refuses nothing. Source: RFC 9110, section 15.5.14.
+        """
+        import trustme  # late: it comes with the extra `testing`
+
+        authority, trust = trustme.CA(), ssl.create_default_context()
+        authority.configure_trust(trust)
+        large = bytes(32 * 1024 * 1024)  # more than the system takes by itself
+        for own in (None, context_of(authority.issue_cert("127.0.0.1"))):
+            server: _Early = await pair.keep(_Early(own, len(large)))
+            client = await pair.another(
+                server.url, verify=trust, idle_timeout=0.5, policy=Policy(timeout=10.0)
+            )
+            for content in (large, _pieces(large)):
+                refused = await client.post("/refused", content=content)
+                assert_failure(refused, "HTTP_ERROR", category="VALIDATION", status=413)
+                before = server.connections
+                assert_success(await client.get("/x"))
+                assert server.connections == before + 1
+            for content in (large, _pieces(*[large[: 1024 * 1024]] * 32)):
+                assert_success(await client.post("/taken", content=content))
+
+    @law()
     async def what_a_body_raises_is_the_callers(self, pair: Pair) -> None:
         """An exception of an iterator passes, of whatever type; the client goes on working."""
         for error in (ValueError("a bug"), OSError("no fault of the network"), TimeoutError("x")):
@@ -155,6 +182,50 @@ class BodyLaws(HttpLaws, abstract=True):
         assert isinstance(await _raised(pair, wrong), TypeError)
         assert_success(await pair.client.get("/y"))
         assert [one.target for one in pair.server.seen] == ["/y"]
+
+
+class _Early:
+    """A server that answers by the head alone: it refuses a body, or takes it with an interim."""
+
+    def __init__(self, context: ssl.SSLContext | None, size: int) -> None:
+        self.connections = 0
+        self._context = context
+        self._size = size
+        self._is_over = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        port = self._server.sockets[0].getsockname()[1]
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{port}"
+
+    async def __aenter__(self) -> _Early:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._context)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
+        if b"/refused" in head:
+            writer.write(reply(413, b"too large"))
+        else:
+            if b"/taken" in head:
+                is_chunked = b"chunked" in head.lower()
+                await (_ended(reader) if is_chunked else reader.readexactly(self._size))
+            writer.write(reply(200, b"", "connection: close"))
+        await self._is_over.wait()
+        writer.transport.abort()
+
+
+async def _ended(reader: asyncio.StreamReader) -> None:
+    """Read chunks to their end."""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        await reader.readexactly(size + 2)
 
 
 def _swapped(body: Body) -> Callable[[HttpRequest], HttpRequest]:

@@ -125,9 +125,15 @@ class FaultLaws(HttpLaws, abstract=True):
             if is_silent:
                 proxy.blackhole()
             began = monotonic()
-            assert_failure(await client.get("/x", timeout=0.4), code="DEADLINE_EXCEEDED")
+            late = await client.get("/x", timeout=0.4)
+            error = assert_failure(late, code="DEADLINE_EXCEEDED")
+            assert f"127.0.0.1:{proxy.port} was not done within 0.4" in error.message
             assert monotonic() - began < 2.0
         proxy.heal()
+        pair.server.on("/flood", _interim_for_ever)
+        began = monotonic()
+        assert_failure(await client.get("/flood", timeout=0.4))
+        assert monotonic() - began < 2.0
         assert_success(await client.get("/x"))
 
     @law()
@@ -250,6 +256,16 @@ class FaultLaws(HttpLaws, abstract=True):
 
 async def _silent(_: Seen, writer: asyncio.StreamWriter) -> None:
     """Say nothing, and leave the connection open."""
+
+
+async def _interim_for_ever(_: Seen, writer: asyncio.StreamWriter) -> None:
+    several = b"HTTP/1.1 100 OK\r\n\r\nHTTP/1.1 103 OK\r\n\r\n" * 500
+    try:
+        while True:
+            writer.write(several)
+            await writer.drain()
+    finally:
+        writer.transport.abort()  # to close it would wait for what nobody reads
 
 
 async def _half(_: Seen, writer: asyncio.StreamWriter) -> None:

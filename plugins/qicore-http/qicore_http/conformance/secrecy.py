@@ -4,20 +4,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from qicore_core import CallEvent, Policy, QiError, Secret
+from qicore_core import CallEvent, Failure, Policy, QiError, Secret, unwrap
 from qicore_core.conformance import law
 from qicore_core.testing import FaultProxy, assert_failure, assert_success, recorded
 
 from .pair import QUICK, SECRET, HttpLaws, Pair
-from .server import Server, reply
+from .server import Seen, Server, Speaks, reply
 
 __all__ = ["SecrecyLaws", "all_of", "context_of", "overheard"]
+
+_CHUNKED: Final = b"transfer-encoding: chunked\r\n\r\n"
 
 
 class SecrecyLaws(HttpLaws, abstract=True):
@@ -66,6 +71,37 @@ class SecrecyLaws(HttpLaws, abstract=True):
         assert_success(await client.get(good.url + "/down", headers=told))
         assert SECRET not in repr(pair.server.seen[-1])
         assert pair.server.seen[-1].all("x-plain") == ["1"]
+
+    @law()
+    async def a_body_that_tls_does_not_end_is_no_success(self, pair: Pair) -> None:
+        """Where no length says where it ends, TLS does: whoever cuts a connection can not.
+
+        Source: RFC 9112, section 9.8.
+        """
+        import trustme  # late: it comes with the extra `testing`
+
+        authority, trust = trustme.CA(), ssl.create_default_context()
+        authority.configure_trust(trust)
+        own = context_of(authority.issue_cert("127.0.0.1"))
+        server: Server = await pair.keep(Server(own))
+        client = await pair.another(server.url, verify=trust, policy=Policy(timeout=10.0))
+        for body in (b"", b"all"):
+            server.on("/cut", _ends(b"HTTP/1.1 200 OK\r\n\r\n" + body, by_tls=False))
+            failed = await client.get("/cut")
+            assert_failure(failed, "NETWORK_ERROR", category="NETWORK", sent=True)
+            *whole, last = [piece async for piece in client.stream("GET", "/cut")]
+            assert b"".join(map(unwrap, whole)) == body
+            assert isinstance(last, Failure)
+            assert_failure(last, "NETWORK_ERROR", category="NETWORK", sent=True)
+            server.on("/ended", _ends(b"HTTP/1.1 200 OK\r\n\r\n" + body, by_tls=True))
+            assert assert_success(await client.get("/ended")).body == body
+        head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
+        for said in (b"content-length: 3\r\n\r\nall", _CHUNKED + b"3\r\nall\r\n0\r\n\r\n"):
+            server.on("/framed", _ends(head + said, by_tls=False))
+            assert assert_success(await client.get("/framed")).body == b"all"
+        for method, status in (("HEAD", 200), ("GET", 204), ("GET", 304)):
+            server.on("/none", b"HTTP/1.1 %d OK\r\n\r\n" % status)
+            assert assert_success(await client.request(method, "/none")).body == b""
 
 
 @contextmanager
@@ -127,6 +163,18 @@ async def _whisper(pair: Pair, shown: list[str]) -> None:
     shown.extend(all_of(assert_failure(refused)))
     unopened = _unopened(base)
     shown.append(unopened)
+
+
+def _ends(said: bytes, *, by_tls: bool) -> Speaks:
+    async def speak(_: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+        if by_tls:
+            writer.close()
+        else:
+            writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+    return speak
 
 
 def _unopened(base: str) -> str:
