@@ -20,6 +20,7 @@ from .freshness import (
     age_of,
     directives,
     has_life,
+    is_for_all,
     is_storable,
     life_of,
     may_stand_in,
@@ -59,12 +60,13 @@ class Caching:
             the guard would not reach.
     """
 
-    __slots__ = ("_follows", "_place", "_rules")
+    __slots__ = ("_follows", "_is_changed", "_place", "_rules")
 
     def __init__(self, settings: HttpSettings) -> None:
         rules = settings.cache
         assert rules is not None  # noqa: S101  # the client looked
         self._rules = rules if isinstance(rules, ResponseCache) else ResponseCache(store=rules)
+        self._is_changed = settings.on_request is not None
         self._follows = settings.max_redirects > 0
         self._place = "guarded" if settings.guard else "http"
 
@@ -133,6 +135,8 @@ class Caching:
         # An answer that came by a redirect is that of another URL.
         if response.url != request.url or not is_storable(request, response):
             return
+        if self._is_changed and not is_for_all(response):
+            return  # what was really sent, and in whose name, is not known here
         entry = stored(request, response, began, self._rules.now())
         if has_life(entry, self._rules):
             await self._write(request, entry, entries)

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Final, TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from qicore_core import Failure, QiError, Result, failure, success
 
 from .errors import FILE_FAILED, HTTP_ERROR, PARSE_ERROR
 from .exchange import begin
-from .message import Headers, HttpRequest, shown
+from .message import Headers, HttpRequest, plain_fields, shown
 from .settings import HttpSettings
 from .transport import HttpReply, HttpTransport
 from .verdict import date_of, whole_number
@@ -114,7 +114,7 @@ class Download:
             await reply.aclose()
 
     async def _write(self, reply: HttpReply, have: int, total: int | None) -> Result[int]:
-        file = await asyncio.to_thread(self._part.open, "ab" if have else "wb")
+        file = await asyncio.to_thread(self._part.open, "ab")
         buffer = bytearray()
         try:
             async for piece in reply:
@@ -122,13 +122,15 @@ class Download:
                     return piece
                 buffer += piece.value
                 if len(buffer) >= _BUFFER:
-                    have += len(buffer)
-                    await asyncio.to_thread(_flush, file, buffer)
+                    # No longer ours, as a cancelled thread goes on: nothing is written twice.
+                    full, buffer = buffer, bytearray()
+                    await asyncio.to_thread(file.write, full)
+                    have += len(full)
                     self._tell(have, total)
         finally:
             left = len(buffer)
             with file:  # also what came before a failure or a cancellation is kept
-                _flush(file, buffer)
+                file.write(buffer)
         have += left
         self._tell(have, total)
         if total is not None and have != total:
@@ -149,33 +151,36 @@ class Download:
     def _resumable(self, url: str) -> tuple[int, str]:
         """Say how many bytes are there, and of which version; 0 where they are of no use."""
         try:
+            if self._part.is_symlink():
+                return 0, ""
             note = json.loads(self._note.read_text("utf-8"))
             if note["url"] != _digest(url):
                 return 0, ""
             version = note["version"]
-            return (self._part.stat().st_size, version) if isinstance(version, str) else (0, "")
+            can_ask = plain_fields({"if-range": version})
+            return (self._part.stat().st_size, version) if can_ask else (0, "")
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return 0, ""
 
     def _begin(self, url: str, headers: Headers) -> None:
-        """Note which version begins; without a note nothing is resumed."""
+        """Note which version begins; without a note nothing is resumed.
+
+        Both files are made anew: a link that a neighbour laid in a shared folder leads nowhere.
+        """
         self._note.unlink(missing_ok=True)
-        self._part.write_bytes(b"")
+        self._part.unlink(missing_ok=True)
+        self._part.open("xb").close()
         version = _version_of(headers)
         if version is not None:
             note = {"url": _digest(url), "version": version}
-            self._note.write_text(json.dumps(note), "utf-8")
+            with self._note.open("x", encoding="utf-8") as file:
+                json.dump(note, file)
 
     def _finish(self) -> None:
         with self._part.open("rb+") as file:
             os.fsync(file.fileno())
         self._part.replace(self._path)
         self._note.unlink(missing_ok=True)
-
-
-def _flush(file: IO[bytes], buffer: bytearray) -> None:
-    file.write(buffer)
-    buffer.clear()
 
 
 def _version_of(headers: Headers) -> str | None:

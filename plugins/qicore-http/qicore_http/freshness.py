@@ -12,14 +12,13 @@ from typing import Final
 from qicore_core.secret import is_secret_name
 
 from .bearer import UNFILLED
-from .message import Headers, HttpRequest, HttpResponse
+from .message import Headers, HttpRequest, HttpResponse, plain_fields
 from .stored import ResponseCache, Stored, digests
 from .verdict import date_of
 
 __all__ = [
-    "age_of", "directives", "has_life", "is_storable", "life_of", "may_stand_in", "merged",
-    "seconds_of", "stored",
-    "usable", "validators",
+    "age_of", "directives", "has_life", "is_for_all", "is_storable", "life_of", "may_stand_in",
+    "merged", "seconds_of", "stored", "usable", "validators",
 ]  # fmt: skip
 
 _DIRECTIVE: Final = re.compile(r'\s*([^\s=,;"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^,"]*))?\s*(?:,|$)')
@@ -73,9 +72,16 @@ def is_storable(request: HttpRequest, response: HttpResponse, /) -> bool:
     return is_explicit or response.status in _HEURISTIC
 
 
+def is_for_all(response: HttpResponse, /) -> bool:
+    """Tell whether an answer is the same whoever asks, and however."""
+    return "public" in directives(response.headers) and not response.headers.get("vary")
+
+
 def stored(request: HttpRequest, response: HttpResponse, asked: float, came: float, /) -> Stored:
     """Make the entry of an answer."""
     names = [name.strip().lower() for name in response.headers.get("vary", "").split(",")]
+    # What must not reach another origin may say whose answer it is, whatever Vary says.
+    names += [name for name in request.private if not is_secret_name(name)]
     varying = digests(sorted({name for name in names if name}), request.headers)
     headers = response.headers.without(*_connection_of(response.headers))
     return Stored(response.status, headers, response.body, varying, asked, came)
@@ -161,10 +167,14 @@ def may_stand_in(entry: Stored, request: Headers, rules: ResponseCache, /) -> bo
 
 
 def validators(entry: Stored, /) -> dict[str, str]:
-    """Give the headers that ask whether an entry still holds. Source: section 4.3.1."""
+    """Give the headers that ask whether an entry still holds. Source: section 4.3.1.
+
+    None where a store that others write to has what cannot be sent.
+    """
     etag, changed = entry.headers.get("etag"), entry.headers.get("last-modified")
     found = {} if etag is None else {"if-none-match": etag}
-    return found if changed is None else found | {"if-modified-since": changed}
+    found |= {} if changed is None else {"if-modified-since": changed}
+    return plain_fields(found).unwrap_or({})
 
 
 def seconds_of(text: str, /) -> float:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import isfinite
 from typing import Any, Final, Protocol, final, runtime_checkable
 
 from qicore_core import Result
@@ -146,7 +147,10 @@ def unpack(data: object, /) -> list[Stored]:
             pinned = tuple([(str(name), str(digest)) for name, digest in varying])
             body = bodies[at : at + int(size)]
             at += int(size)
-            found.append(Stored(int(status), headers, body, pinned, float(asked), float(came)))
-    except (ValueError, TypeError, RecursionError):
+            times = float(asked), float(came)
+            if not all(isfinite(one) for one in times):
+                return []
+            found.append(Stored(int(status), headers, body, pinned, *times))
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return []
     return found if at == len(bodies) else []

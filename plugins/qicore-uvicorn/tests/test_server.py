@@ -394,12 +394,11 @@ def test_a_unix_socket_is_served_and_a_stale_one_replaced(
             await writer.wait_closed()
             error = await _start(Server(App(), unix=path))
             assert error.code == "SERVER_PORT_IN_USE"
-        kept = Path("notes.txt")
-        kept.write_text("mine")
-        assert (await _start(Server(App(), unix=str(kept)))).code == "SERVER_PORT_IN_USE"
-        assert kept.read_text() == "mine"
+        assert (await _start(Server(App(), unix="notes.txt"))).code == "SERVER_PORT_IN_USE"
 
+    (tmp_path / "notes.txt").write_text("mine")
     asyncio.run(main())
+    assert (tmp_path / "notes.txt").read_text() == "mine"
     assert not (tmp_path / "app.sock").exists()
 
 
