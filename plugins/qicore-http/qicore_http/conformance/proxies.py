@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Final
 from urllib.parse import urlsplit
 
+from .accepting import Accepting
 from .server import reply
 
 __all__ = ["ProxyServer"]
 
-_LINE: Final = 1 << 20
 _PIECE: Final = 1 << 16
 
 
-class ProxyServer:
+class ProxyServer(Accepting):
     """Stands on 127.0.0.1 and carries what it is asked to, one exchange or tunnel a connection.
 
     Args:
@@ -24,51 +24,19 @@ class ProxyServer:
         names: the hosts that it alone knows, and their addresses.
 
     Attributes:
-        port: where it is; known once entered.
         seen: method and target of what it was asked, in order.
         refuses: the status that it answers everything with, or None.
     """
 
     def __init__(self, user: str | None = None, names: Mapping[str, str] | None = None) -> None:
-        self.port = 0
+        super().__init__()
         self.seen: list[tuple[str, str]] = []
         self.refuses: int | None = None
         self._asks = None if user is None else f"Basic {b64encode(user.encode()).decode()}"
         self._names = dict(names or {})
-        self._open: set[asyncio.Task[Any]] = set()
 
-    @property
-    def url(self) -> str:
-        """Where it is, as a URL without a user."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_LINE)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._open:
-            task.cancel()
-        if self._open:
-            await asyncio.wait(self._open)
-        await self._server.wait_closed()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # in one
-        self._open.add(task)
-        try:
-            await self._carry(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # one of the two went away
-        except asyncio.CancelledError:
-            pass  # the proxy ends
-        finally:
-            self._open.discard(task)
-            writer.close()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, /) -> None:
+        """Carry one exchange or tunnel."""
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode()[:-4].split("\r\n")
         method, target, _ = first.split(" ", 2)
         self.seen.append((method, target))

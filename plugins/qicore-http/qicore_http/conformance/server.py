@@ -11,7 +11,9 @@ import json
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
 from ssl import SSLContext
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from .accepting import Accepting
 
 __all__ = ["Seen", "Server", "Speaks", "reply"]
 
@@ -38,7 +40,6 @@ class Seen(NamedTuple):
 
 Speaks: TypeAlias = Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]
 Answer: TypeAlias = bytes | Callable[[Seen], bytes] | Speaks
-_LINE: Final = 1 << 20
 _PIECE: Final = 1 << 16
 
 
@@ -53,35 +54,20 @@ def reply(status: int = 200, body: bytes = b"", *fields: str, length: int | None
     return "\r\n".join(lines).encode() + body
 
 
-class Server:
+class Server(Accepting):
     """Answers by path; a path without an answer gets its request back as JSON.
 
     Args:
         context: makes it speak TLS.
 
     Attributes:
-        port: where it is; known once entered.
         seen: what it was asked, in order.
-        connections: how many were opened.
     """
 
     def __init__(self, context: SSLContext | None = None) -> None:
-        self.port = 0
+        super().__init__(context)
         self.seen: list[Seen] = []
-        self.connections = 0
         self._answers: dict[str, Any] = {}  # as `on` takes them
-        self._context = context
-        self._open: set[asyncio.Task[Any]] = set()
-
-    @property
-    def url(self) -> str:
-        """Where it is, as a URL without a path."""
-        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
-
-    @property
-    def open(self) -> int:
-        """How many connections are open now."""
-        return len(self._open)
 
     def on(self, path: str, answer: Answer) -> None:
         """Say what a path answers: bytes, a function that gives them, or one that writes them.
@@ -94,38 +80,10 @@ class Server:
         """Say how often a path was asked."""
         return sum(seen.target.partition("?")[0] == path for seen in self.seen)
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", 0, limit=_LINE, ssl=self._context
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._open:
-            task.cancel()
-        if self._open:
-            await asyncio.wait(self._open)
-        await self._server.wait_closed()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # in one
-        self.connections += 1
-        self._open.add(task)
-        try:
-            while await self._turn(reader, writer):
-                pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # the client went away, or its head has no end
-        except asyncio.CancelledError:
-            pass  # the server ends
-        finally:
-            self._open.discard(task)
-            if writer.transport.is_closing():
-                writer.transport.abort()
-            else:
-                writer.close()
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, /) -> None:
+        """Answer one request after the other."""
+        while await self._turn(reader, writer):
+            pass
 
     async def _turn(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read a request and answer it; False ends the connection."""
