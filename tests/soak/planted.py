@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from calls import Operation
-from components import Ground, right
+from ground import Ground, right
 
 from qicore_core import Result, success
 

@@ -23,7 +23,8 @@ from typing import Final
 from warnings import simplefilter
 
 from calls import SLACK, Operation, Tally
-from components import COMPONENTS, Ground
+from components import COMPONENTS
+from ground import Ground
 from growth import LEAST, Verdict, judged, sample
 from peers import Peers, started
 from planted import planted
