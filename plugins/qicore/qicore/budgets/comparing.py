@@ -59,12 +59,17 @@ class Measured:
 
 
 def compare(
-    functions: Mapping[str, Callable[[], object]], /, *, inner: int = _INNER
+    functions: Mapping[str, Callable[[], object]],
+    /,
+    *,
+    rounds: int = _ROUNDS,
+    inner: int = _INNER,
 ) -> dict[str, float]:
     """Give the nanoseconds of CPU time that one call of each takes, less an empty function's.
 
     Args:
         functions: what is timed, by name.
+        rounds: how many times each is timed; the minimum counts.
         inner: how many calls are timed at once: so many that they take a millisecond or so.
     """
     jobs: list[tuple[str | None, Callable[[], object]]] = [(None, lambda: None), *functions.items()]
@@ -72,13 +77,14 @@ def compare(
     collects = gc.isenabled()
     gc.disable()
     try:
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             shuffle(jobs)
             for name, function in jobs:
                 began = thread_time_ns()
                 for _ in repeat(None, inner):
                     function()
                 best[name] = min(best[name], (thread_time_ns() - began) / inner)
+            gc.collect()
     finally:
         if collects:
             gc.enable()
