@@ -15,8 +15,9 @@ from qicore_core import Failure, Parts, Policy, QiError, Result, failure, succes
 
 from .codec import JsonCodec
 from .computation import Computations
+from .fit import Fit, Fitted, check
 from .freshness import wall_clock
-from .kept import Kept, check, twin
+from .kept import Kept, twin
 from .near import Near
 from .packing import Packing
 from .refusals import closed, codec_error, one_key
@@ -69,7 +70,7 @@ class Access:
         if self._default_ttl is None and isinstance(store, DefaultTtlStore):
             self._default_ttl = store.default_ttl
         self._jitter = settings.ttl_jitter
-        self.packing = Packing(settings.codec or JsonCodec(), None, settings.namespace)
+        self.packing = Packing(settings.codec or JsonCodec(), settings.namespace)
         self._is_closed = False
         self._root = self  # what `of` makes is closed with what it was made of
         self._calls = (settings.policy or Policy()).attach(
@@ -79,7 +80,10 @@ class Access:
     def of(self, kind: type[Any], /) -> Access:
         """Give the same for another type of values."""
         other = copy(self)
-        other.packing = self.packing.of(kind)
+        fit = Fit(kind)
+        other.packing = self.packing.of(fit)
+        other.space = self.space and Fitted(self.space, fit)
+        other.near = self.near and self.near.of(fit)
         return other
 
     def behind(self, near: Near, /) -> Access:
@@ -294,7 +298,7 @@ class Access:
                 if self.space is None:
                     entries[key] = Entry(self.packing.pack(key, value), seconds)
                 else:
-                    check(value, self.settings.copy)
+                    check(value, self.settings.copy, self.packing.fit)
             except Exception as exception:  # noqa: BLE001  # foreign code: the value's own
                 return failure(codec_error(key, exception))
         if self.space is not None:

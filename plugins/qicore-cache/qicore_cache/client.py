@@ -80,7 +80,11 @@ class Cache(Generic[V]):
         self._here = access.space or (access.near and access.near.space)
 
     def of(self, kind: type[W], /) -> Cache[W]:
-        """Give the same cache for values of one type, dataclasses included."""
+        """Give the same cache for values of one type, dataclasses included.
+
+        What is of another type is neither kept nor given: a CODEC_ERROR. Looked at is the outermost
+        shape, as a type checker sees it: for `list[int]` that it is a list.
+        """
         return Cache._on(self._access.of(kind))
 
     @overload

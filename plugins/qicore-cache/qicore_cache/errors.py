@@ -94,6 +94,7 @@ INVALID_TAG: Final = "INVALID_TAG"
 Write them as a list of short names."""
 
 CODEC_ERROR: Final = "CODEC_ERROR"
-"""VALIDATION: a value would not come back as it is, or what is kept cannot be read.
+"""VALIDATION: a value would not come back as it is or is not of the cache's type, or what is kept
+cannot be read.
 
 Convert the value or choose another codec; remove what cannot be read."""

@@ -8,9 +8,8 @@ from typing import Any, final
 from qicore_core import Failure, Result, failure, success
 
 from .isolate import copied
-from .store import MISSING
 
-__all__ = ["Kept", "check", "twin"]
+__all__ = ["Kept", "twin"]
 
 
 @final
@@ -51,11 +50,3 @@ class Kept:
 def twin(given: Failure, /) -> Failure:
     """Give the same Failure with an error of its own: raising one leaves traces in it."""
     return failure(given.error.with_context())
-
-
-def check(value: Any, copy: bool, /) -> None:
-    """Raise what keeping a value in memory would, before any of several is kept."""
-    if (value.value if value.__class__ is Kept else value) is MISSING:
-        raise TypeError("MISSING stands for no value")
-    if copy:
-        copied(value)

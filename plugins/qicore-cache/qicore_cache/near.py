@@ -7,10 +7,12 @@ read or a write is under way wins: what was under way is then not kept near, as 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, final
 
 from qicore_core import Result, success
 
+from .fit import Fit, Fitted
 from .kept import Kept
 from .store import MISSING, Space
 
@@ -30,10 +32,16 @@ class Near:
     __slots__ = ("_coming", "_ttl", "close", "space")
 
     def __init__(self, space: Space, ttl: float, close: Callable[[], Awaitable[object]]) -> None:
-        self.space = space
+        self.space: Space = space
         self.close = close
         self._ttl = ttl
         self._coming: dict[str, object] = {}  # the latest ticket for each key
+
+    def of(self, fit: Fit, /) -> Near:
+        """Give the same for values of one type."""
+        other = copy(self)
+        other.space = Fitted(self.space, fit)
+        return other
 
     async def read(
         self,

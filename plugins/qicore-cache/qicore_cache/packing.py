@@ -16,6 +16,7 @@ from typing import Any, Final, final
 from qicore_core import Failure, QiError, failure
 
 from .codec import Codec
+from .fit import Fit
 from .kept import Kept
 from .tags import listed_tags
 
@@ -28,25 +29,32 @@ _MAX_HEADER: Final = 64 * 1024  # bytes: more than the most tags take
 
 @final
 class Packing:
-    """The codec of one cache, for values of one type in one namespace."""
+    """The codec of one cache, for values of one type in one namespace.
 
-    __slots__ = ("_codec", "_kind", "_ns")
+    Attributes:
+        fit: the type; None is any.
+    """
 
-    def __init__(self, codec: Codec, kind: type[Any] | None, ns: str, /) -> None:
+    __slots__ = ("_codec", "_kind", "_ns", "fit")
+
+    def __init__(self, codec: Codec, ns: str, fit: Fit | None = None, /) -> None:
         self._codec = codec
-        self._kind = kind
         self._ns = ns
+        self._kind = None if fit is None else fit.kind
+        self.fit = fit
 
-    def of(self, kind: type[Any], /) -> Packing:
+    def of(self, fit: Fit, /) -> Packing:
         """Give the same for another type."""
-        return Packing(self._codec, kind, self._ns)
+        return Packing(self._codec, self._ns, fit)
 
     def can_count(self) -> bool:
         """Tell whether the codec writes ints as stores count them, in digits."""
         return self._codec.encode(10, self._kind, "") == b"10"
 
     def pack(self, key: str, value: Any, /) -> bytes:
-        """Give the bytes of a value, or of a Kept; what the codec refuses with is raised."""
+        """Give the bytes of a value, or of a Kept; what type or codec refuse with is raised."""
+        if self.fit is not None:
+            self.fit.check(value)
         kept = value if value.__class__ is Kept else None
         plain = value if kept is None else kept.value
         if isinstance(plain, Failure):
@@ -75,6 +83,8 @@ class Packing:
                 kept = failure(QiError.from_dict(json.loads(data)))
                 return Kept(kept) if beside is None else replace(beside, value=kept)
         value = self._codec.decode(data, self._kind, f"{self._ns}\n{key}")
+        if self.fit is not None:
+            self.fit.check(value)
         return value if beside is None else replace(beside, value=value)
 
 

@@ -220,8 +220,9 @@ async def plant(data: bytes, codec: Codec, kind: Any) -> Any:
         read = await where.get("k")
         assert await where.get_many(["k"]) == (read if not read else success({"k": read.value}))
         if not read:  # and the next one who computes puts it right
-            assert await where.get_or_set("k", lambda: 7) == success(7)
-            assert await where.get("k") == success(7)
+            right = kind([]) if kind else 7
+            assert await where.get_or_set("k", lambda: right) == success(right)
+            assert await where.get("k") == success(right)
         return read
 
 

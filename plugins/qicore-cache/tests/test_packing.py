@@ -16,7 +16,7 @@ from qicore_cache.packing import Packing
 from qicore_core import Failure, QiError, failure, success
 from qicore_core.testing import assert_failure
 
-PACKING = Packing(JsonCodec(), None, "ns")
+PACKING = Packing(JsonCodec(), "ns")
 ERROR = QiError.not_found("NO_SUCH_USER", "there is no such user")
 
 
@@ -48,7 +48,7 @@ def test_a_plain_value_is_its_codecs_bytes(value: Any) -> None:
 def test_what_is_beside_a_value_comes_back(
     value: str, words: dict[str, str], until: float | None, cost: float, codec: Any, fails: bool
 ) -> None:
-    packing = Packing(codec, None, "ns")
+    packing = Packing(codec, "ns")
     held = Kept(failure(ERROR) if fails else value, tuple(words.items()), until, cost)
     back = packing.unpack("k", packing.pack("k", held))
     if words or until is not None:
@@ -132,7 +132,7 @@ def test_what_is_signed_stays_signed_behind_a_header() -> None:
             data = (await cache._access.store.read("", ["k"])).unwrap()["k"]
             assert data.startswith(b"!@")
             with pytest.raises(ValueError, match="signature is not right"):
-                Packing(other, None, "").unpack("k", data)
+                Packing(other, "").unpack("k", data)
 
     asyncio.run(ask())
 
