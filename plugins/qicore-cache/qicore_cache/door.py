@@ -80,13 +80,12 @@ def _opening(
         own = read_settings(CacheSettings, ours, "cache", kind="cache", code=SETTINGS_INVALID)
         if isinstance(own, Failure):
             return own
-        scheme = (
-            choose(CACHE.name, parts.plugins) if url is None else success(url.partition(":")[0])
-        )
-        if isinstance(scheme, Failure):
-            return scheme
-        where = f"{scheme.value}:" if url is None else url
-        store = await open_port(CACHE, scheme.value, where, rest, parts)
+        named = choose(CACHE.name, parts.plugins) if url is None else success(str(url))
+        if isinstance(named, Failure):
+            return named
+        scheme = named.value.partition(":")[0]
+        where = f"{scheme}:" if url is None else named.value
+        store = await open_port(CACHE, scheme, where, rest, parts)
         return store.map(lambda opened: Cache(opened, own.value, parts))
 
     return Opening(start)

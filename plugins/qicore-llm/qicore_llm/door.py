@@ -71,15 +71,16 @@ def _opening(
         known = {field.name for field in fields(LLMSettings)}
         ours = {name: value for name, value in settings.items() if name in known}
         rest = {name: value for name, value in settings.items() if name not in known}
-        values = {"model": (url or "").partition(":")[2], **ours}
+        values = {"model": str(url or "").partition(":")[2], **ours}
         own = read_settings(LLMSettings, values, "llm", kind="llm", code=SETTINGS_INVALID)
         if isinstance(own, Failure):
             return own
-        scheme = choose(LLM.name, parts.plugins) if url is None else success(url.partition(":")[0])
-        if isinstance(scheme, Failure):
-            return scheme
-        where = f"{scheme.value}:" if url is None else url
-        provider = await open_port(LLM, scheme.value, where, rest, parts)
+        named = choose(LLM.name, parts.plugins) if url is None else success(str(url))
+        if isinstance(named, Failure):
+            return named
+        scheme = named.value.partition(":")[0]
+        where = f"{scheme}:" if url is None else named.value
+        provider = await open_port(LLM, scheme, where, rest, parts)
         return provider.map(lambda opened: LLMClient(opened, own.value, parts))
 
     return Opening(start)

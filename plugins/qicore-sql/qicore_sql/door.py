@@ -57,11 +57,12 @@ def _opening(url: str | None, settings: Mapping[str, object], parts: Parts, /) -
         own = read_settings(DatabaseSettings, ours, "sql", kind="sql", code=SETTINGS_INVALID)
         if isinstance(own, Failure):
             return own
-        scheme = choose(SQL.name, parts.plugins) if url is None else success(url.partition(":")[0])
-        if isinstance(scheme, Failure):
-            return scheme
-        where = f"{scheme.value}:" if url is None else url
-        driver = await open_port(SQL, scheme.value, where, rest, parts)
+        named = choose(SQL.name, parts.plugins) if url is None else success(str(url))
+        if isinstance(named, Failure):
+            return named
+        scheme = named.value.partition(":")[0]
+        where = f"{scheme}:" if url is None else named.value
+        driver = await open_port(SQL, scheme, where, rest, parts)
         return driver.map(lambda opened: Database(opened, own.value, parts))
 
     return Opening(start)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import qicore
 import qicore_core
+from qicore_core.testing import assert_failure
 
 
 def test_every_name_of_the_core_is_here_and_is_the_same() -> None:
@@ -79,3 +83,15 @@ def test_the_import_loads_what_the_core_loads_and_no_more() -> None:
 def _modules_after(statement: str) -> set[str]:
     program = f"import sys; {statement}; print(*sys.modules)"
     return set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
+
+
+@pytest.mark.parametrize("url", [5, Path("app.db"), "", qicore_core.Secret("u:pw@host")], ids=repr)
+@pytest.mark.parametrize("door", ["open_cache", "open_database", "open_llm"])
+def test_what_is_no_url_is_an_answer_at_every_door(door: str, url: Any) -> None:
+    async def opened() -> Any:
+        return await getattr(qicore, door)(url)
+
+    error = assert_failure(asyncio.run(opened()), code="PLUGIN_NOT_FOUND")
+    assert f"URL {str(url)!r} has no scheme, which names the driver" in error.message
+    assert error.hint is not None
+    assert error.hint.startswith("write it as ")
