@@ -162,6 +162,8 @@ def _content(content: object) -> Result[bytes | Body]:
 
 
 def _file(path: Path) -> Result[bytes | Body]:
+    if "\0" in str(path):
+        return failure(_unreadable(path, OSError("no file has NUL in its name")))
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -53,14 +53,17 @@ def decoded(reply: HttpReply, max_ratio: float, /) -> Result[HttpReply]:
 
 
 async def _pieces(reply: HttpReply, max_ratio: float) -> AsyncIterator[Result[bytes]]:
-    inflater, is_begun = zlib.decompressobj(_GZIP_OR_ZLIB), False
+    inflater, is_begun, first = zlib.decompressobj(_GZIP_OR_ZLIB), False, b""
     read = made = 0
     async for piece in reply:
         if isinstance(piece, Failure):
             yield piece
             return
-        rest, out = piece.value, b""
-        read += len(rest)
+        rest, out = first + piece.value, b""
+        read += len(piece.value)
+        first = b"" if is_begun or len(rest) > 1 else rest
+        if first:  # what it is, two bytes say
+            continue
         while rest or len(out) == _PIECE:  # a full piece may have more behind it, without input
             if inflater.eof:  # another member, as `cat a.gz b.gz` makes
                 inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
@@ -83,7 +86,7 @@ async def _pieces(reply: HttpReply, max_ratio: float) -> AsyncIterator[Result[by
                 yield success(out)
             if inflater.eof and not rest:
                 break
-    if is_begun and not inflater.eof:
+    if first or (is_begun and not inflater.eof):
         yield failure(_broken("ends before its end"))
 
 

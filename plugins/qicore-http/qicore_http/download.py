@@ -67,6 +67,8 @@ class Download:
         Errors:
             HTTP_FILE_FAILED: a file cannot be written; and what `begin` and the stream fail with.
         """
+        if "\0" in str(self._path):
+            return failure(_unwritable(self._path, OSError("no file has NUL in its name")))
         try:
             have, version = await asyncio.to_thread(self._resumable, request.url)
             if have:

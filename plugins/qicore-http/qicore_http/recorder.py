@@ -1,8 +1,9 @@
 """Exchanges with a real server, recorded to a file for tests.
 
 A recording is JSON for people to read and keep beside their tests. It has no request headers, no
-cookies and no field that names a secret, and a secret in a query is masked; bodies are as they
-came: look at them before you keep them.
+cookies and no field that names a secret, and a secret in a query is masked, in a `location` too.
+Bodies are as they came, but for those of redirects, which are not read: look at them before you
+keep them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from qicore_core import Failure, Result, Success, success
 from qicore_core.secret import is_secret_name
 
 from .body import Body
+from .exchange import REDIRECTS
 from .message import HttpRequest
 from .transport import HttpReply, HttpTransport
 
@@ -49,9 +51,11 @@ class Recorder:
         if isinstance(sent, Failure):
             return sent
         reply = sent.value
+        is_read = False
 
         async def pieces() -> AsyncIterator[Result[bytes]]:
-            got = bytearray()
+            nonlocal is_read
+            got, is_read = bytearray(), True
             async for piece in reply:
                 if isinstance(piece, Success) and len(got) <= _MAX_BODY:
                     got += piece.value
@@ -61,7 +65,12 @@ class Recorder:
             if len(got) <= _MAX_BODY:
                 self._exchanges.append(_exchange_of(name, reply, bytes(got)))
 
-        return success(HttpReply(reply.status, reply.headers, pieces(), reply.aclose))
+        async def close() -> None:
+            if not is_read and reply.status in REDIRECTS:
+                self._exchanges.append(_exchange_of(name, reply, b""))
+            await reply.aclose()
+
+        return success(HttpReply(reply.status, reply.headers, pieces(), close))
 
     async def close(self) -> None:
         """Write what was kept, and close the transport below."""
@@ -72,7 +81,7 @@ class Recorder:
 
 def _exchange_of(name: str, reply: HttpReply, body: bytes) -> dict[str, Any]:
     fields = [
-        (field, value)
+        (field, _masked(value) if field == "location" else value)
         for field, value in reply.headers.pairs()
         if field not in _UNKEPT and not is_secret_name(field)
     ]
@@ -85,10 +94,18 @@ def _exchange_of(name: str, reply: HttpReply, body: bytes) -> dict[str, Any]:
 
 async def name_of(request: HttpRequest, /) -> str:
     """Say by what a request is known again: method, URL, and a digest of the body."""
-    parts = urlsplit(request.url)
-    fields = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode([(key, "***" if is_secret_name(key) else value) for key, value in fields])
-    url = parts._replace(query=query).geturl()
+    url = _masked(request.url)
     body = request.body
     data = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
     return f"{request.method} {url}" + (f" {sha256(data).hexdigest()[:16]}" if data else "")
+
+
+def _masked(url: str) -> str:
+    """Give a URL without userinfo, and without what its query says of secrets."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a server's word, and no URL
+        return "***"
+    fields = parse_qsl(parts.query, keep_blank_values=True)
+    query = urlencode([(key, "***" if is_secret_name(key) else value) for key, value in fields])
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query).geturl()

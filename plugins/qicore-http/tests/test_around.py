@@ -206,6 +206,38 @@ def test_what_was_recorded_answers_without_the_network(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_recording_keeps_redirects_and_no_secret_of_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "moved.json"
+
+    async def main() -> None:
+        async with Server() as server:
+            url = server.url
+            place = f"http://user:secret-1@127.0.0.1:{server.port}/there?token=secret-2&q=1"
+            server.on("/moved", reply(302, b"moved", f"location: {place}"))
+            server.on("/odd", reply(302, b"read", "location: http://[bad?token=secret-3"))
+            server.on("/there", reply(200, b"here"))
+            async with open_http(url, client="stdlib", record=path) as client:
+                assert assert_success(await client.get("/moved")).text == "here"
+            kept = path.read_text("utf-8")
+            assert [one["status"] for one in json.loads(kept)["exchanges"]] == [302, 200]
+            odd = path.with_name("odd.json")
+            async with open_http(url, client="stdlib", record=odd, max_redirects=0) as client:
+                first = await client.get("/odd", accept_status={302})
+                assert assert_success(first).text == "read"
+            assert "secret" not in kept + odd.read_text("utf-8")
+        again = RecordedHttp(path).client(url)
+        assert assert_success(await again.get("/moved")).text == "here"
+
+    asyncio.run(main())
+
+
+def test_a_file_with_nul_in_its_name_is_an_answer() -> None:
+    client = FakeHttp({"GET /": {}, "POST /": {}}).client("http://x")
+    for call in (client.download("/", "a\0b"), client.post("/", content=Path("a\0b"))):
+        error = assert_failure(asyncio.run(call), code="HTTP_FILE_FAILED")
+        assert error.message.endswith("no file has NUL in its name")
+
+
 def test_a_recording_that_cannot_be_read_says_how_it_is_made(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{}")
     for name in ("none.json", "bad.json"):
