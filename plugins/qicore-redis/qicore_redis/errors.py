@@ -19,7 +19,7 @@ from qicore_cache.errors import (
 )
 from qicore_core import ErrorCategory, ErrorMap, QiError
 
-from .wire import ClosedError
+from .roads import ClosedError
 
 __all__ = ["ERRORS"]
 

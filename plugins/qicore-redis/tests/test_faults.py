@@ -530,7 +530,7 @@ def test_a_silent_server_is_asked_for_a_sign_of_life(own: ValkeyServer) -> None:
     async def main() -> None:
         async with opened(own.port, health_check_interval=7) as cache:
             store: Any = cache._access.store
-            [road] = store._wire._roads.values()
+            [road] = store._roads._of.values()
             [line] = road._lines
             socket = line._transport.get_extra_info("socket")
             assert socket.getsockopt(SOL_SOCKET, SO_KEEPALIVE)
