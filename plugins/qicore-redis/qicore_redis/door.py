@@ -147,6 +147,9 @@ class Redis:
             ONCE_NOT_KEPT: it was done, and its outcome could not be kept.
             INVALID_KEY, INVALID_TTL, and what a server that is asked fails with.
         """
+        if not callable(fn):
+            given = type(fn).__name__
+            raise TypeError(f"fn is a function that does it: pay, not pay(), got {given}")
         begun = await self.begin(
             key, kind=kind, request=request, ttl=ttl, lease=lease, wait=wait, max_bytes=max_bytes
         )

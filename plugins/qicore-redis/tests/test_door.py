@@ -306,6 +306,15 @@ class TestLimit:
 
         asyncio.run(main())
 
+    def test_what_is_no_rate_is_told_as_such(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                wrong: Any = 5
+                with pytest.raises(TypeError, match=r"the rate is a Rate: Rate\(5.0\), got int"):
+                    server.limit("api", wrong)
+
+        asyncio.run(main())
+
 
 class TestOnce:
     """What is done once."""
@@ -380,6 +389,34 @@ class TestOnce:
 
         asyncio.run(main())
         assert answers == [success(7)]
+
+    def test_what_is_no_function_is_told_and_not_begun(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                wrong: Any = 5
+                with pytest.raises(TypeError, match=r"pay, not pay\(\), got int"):
+                    await server.once("p", wrong)
+                assert await server.once("p", _seven) == success(7)
+
+        asyncio.run(main())
+
+    def test_what_comes_of_it_is_a_result_or_a_bug_that_is_done_once(
+        self, own: ValkeyServer
+    ) -> None:
+        ran: list[int] = []
+
+        async def pay() -> Any:
+            ran.append(1)
+            return 7
+
+        async def main() -> None:
+            async with opened(own.port) as server:
+                with pytest.raises(TypeError, match=r"is a Result: success\(paid\), got int"):
+                    await server.once("p", pay)
+                assert_failure(await server.once("p", pay), code="ONCE_NOT_KEPT")
+
+        asyncio.run(main())
+        assert ran == [1]
 
     def test_what_is_too_large_or_cannot_be_written_is_not_done_again(
         self, own: ValkeyServer, admin: redis.Redis
