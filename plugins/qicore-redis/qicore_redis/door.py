@@ -57,10 +57,10 @@ def open_redis(
         read = RedisSettings.read(url, settings)
         if isinstance(read, Failure):
             return read
-        from .errors import ERRORS  # late: it names redis-py's exceptions
+        from .errors import RedisErrors  # late: it names redis-py's exceptions
 
         roads = Roads(read.value)
-        redis = Redis(roads, ERRORS, policy or Policy(), parts or Parts())
+        redis = Redis(roads, RedisErrors(read.value), policy or Policy(), parts or Parts())
         answer = await redis.ask(("PING",))
         if isinstance(answer, Failure):
             await roads.close()

@@ -72,14 +72,14 @@ class RedisStore:
         Errors:
             CACHE_CONNECTION_FAILED: there is none.
         """
-        from .errors import ERRORS  # late: it names redis-py's exceptions
+        from .errors import RedisErrors  # late: it names redis-py's exceptions
 
-        roads = Roads(settings)
-        answer = await ERRORS.run(roads.send, ("PING",))
+        roads, errors = Roads(settings), RedisErrors(settings)
+        answer = await errors.run(roads.send, ("PING",))
         if isinstance(answer, Failure):
             await roads.close()
             return failure(not_opened(answer.error, settings))
-        return success(cls(roads, ERRORS))
+        return success(cls(roads, errors))
 
     async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
         """Give what is there; what is asked in one turn of the loop goes out in one packet."""
@@ -274,14 +274,14 @@ def _nothing(_: object) -> None:
 
 
 def not_opened(error: QiError, settings: RedisSettings) -> QiError:
-    """Say that nothing could be opened, and where."""
-    where = settings.path or ", ".join([f"{host}:{port}" for host, port in settings.servers])
+    """Say that nothing could be opened."""
     is_denied = error.category is ErrorCategory.AUTHENTICATION
     make = QiError.authentication if is_denied else QiError.unavailable
+    tls = " and speaks TLS there" if settings.is_tls else ""
     return make(
         CONNECTION_FAILED,
-        f"no cache at {where}: {error.message}",
-        hint=error.hint or "look whether the server runs, and whether the URL is its own",
+        f"no cache at {error.message}",
+        hint=error.hint or f"look whether the server runs{tls}, and whether the URL is its own",
         retryable=error.retryable,
         cause=error,
         source="cache",

@@ -55,17 +55,22 @@ class TestMistakes:
             ("redis+cluster://127.0.0.1:{}", "the server is no node of a cluster", "redis:"),
             ("redis://127.0.0.1:1", "the connection was refused", "look whether the server runs"),
             ("redis://no-such.invalid", "there is no such host", "look whether the server runs"),
+            ("redis+sentinel://127.0.0.1:{}/m", "the server is no sentinel", "in place of"),
+            ("rediss://127.0.0.1:{}", "the server did not answer in time", "and speaks TLS there"),
         ],
-        ids=["db", "cluster", "refused", "host"],
+        ids=["db", "cluster", "refused", "host", "sentinel", "no TLS"],
     )
     def test_what_cannot_be_opened_says_why(
         self, own: ValkeyServer, url: str, reason: str, hint: str
     ) -> None:
         async def main() -> None:
-            result = await open_cache(url.format(own.port), connect_timeout=2.0)
-            error = assert_failure(result, code="CACHE_CONNECTION_FAILED")
-            assert error.message.endswith(f": {reason}")
-            assert hint in str(error.hint)
+            for door in (open_cache, open_redis):
+                result: Result[Any] = await door(url.format(own.port), connect_timeout=1.0)
+                error = assert_failure(result, code="CACHE_CONNECTION_FAILED")
+                where = url.format(own.port).rpartition("//")[2].partition("/")[0]
+                assert error.message.startswith(f"no cache at {where}")
+                assert error.message.endswith(f": {reason}")
+                assert hint in str(error.hint)
 
         asyncio.run(main())
 

@@ -102,7 +102,8 @@ def test_a_server_that_went_away_is_found_again(own: ValkeyServer, eventually: E
         async with opened(port) as cache:
             await cache.set("k", 1)
             own.stop()
-            assert_failure(await in_time(cache.get("k")), code="CACHE_UNAVAILABLE")
+            error = assert_failure(await in_time(cache.get("k")), code="CACHE_UNAVAILABLE")
+            assert error.message.startswith(f"127.0.0.1:{port}: ")
             assert_failure(await in_time(cache.set("k", 1)), code="CACHE_UNAVAILABLE")
             await computes(cache)
             own._desired_port = port
