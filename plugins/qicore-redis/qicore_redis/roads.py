@@ -7,6 +7,7 @@ past its client, which costs more than they do: see `line.py`.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias, final
 
@@ -45,12 +46,13 @@ class Road(Protocol):
 class Roads:
     """The roads of all event loops that have asked."""
 
-    __slots__ = ("_is_closed", "_of", "settings")
+    __slots__ = ("_is_closed", "_of", "_process", "settings")
 
     def __init__(self, settings: RedisSettings, /) -> None:
         self.settings = settings
         self._of: dict[asyncio.AbstractEventLoop, Road] = {}
         self._is_closed = False
+        self._process = os.getpid()
 
     def send(self, *commands: Command) -> Coroutine[Any, Any, list[Any]]:
         """Give the reply to each command; where the server refuses one, the first error raises."""
@@ -67,14 +69,18 @@ class Roads:
         return (self._of.get(asyncio.get_running_loop()) or self._new_road()).scan(pattern)
 
     async def close(self) -> None:
-        """Close every connection, each in its loop; a loop that stands still keeps its own."""
+        """Close every connection, each in its loop.
+
+        A loop that stands still keeps its own, and so do those of the process of before a fork,
+        which only seem to run in this one.
+        """
         self._is_closed = True
         here, closing = asyncio.get_running_loop(), list[asyncio.Future[None]]()
         while self._of:
             loop, road = self._of.popitem()
             if loop is here:
                 await road.close()
-            elif loop.is_running():
+            elif loop.is_running() and os.getpid() == self._process:
                 there = asyncio.run_coroutine_threadsafe(road.close(), loop)
                 closing.append(asyncio.wrap_future(there))
         if closing:

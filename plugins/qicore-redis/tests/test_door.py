@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -594,6 +595,29 @@ def test_two_processes_compute_once_and_pay_once(own: ValkeyServer, admin: redis
         _, said = one.communicate(timeout=30.0)
         assert one.returncode == 0, said.decode()
     assert (admin.get("computed"), admin.get("paid")) == (b"1", b"1")
+
+
+FORKING = """
+import asyncio, os, sys
+from qicore_cache import open_cache
+from qicore_core import success
+
+async def main(port):
+    async with open_cache(f"redis://127.0.0.1:{port}", socket_timeout=60.0) as cache:
+        assert await cache.set("k", 1) == success(None)
+        if (child := os.fork()) == 0:
+            asyncio.run(cache.close())
+            os._exit(0)
+        assert os.waitpid(child, 0) == (child, 0)
+        assert await cache.get("k") == success(1)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_closes_without_waiting_for_the_loops_of_before(own: ValkeyServer) -> None:
+    subprocess.run([sys.executable, "-c", FORKING, str(own.port)], check=True, timeout=30.0)
 
 
 async def _take(server: Redis) -> Any:
