@@ -62,15 +62,19 @@ class Opening(Generic[C_co]):
         self._entered = True
         try:
             self._opened = unwrap(await self._start())
-        except BaseException:
-            self._entered = False
-            raise
-        return self._opened
+            return self._opened
+        finally:
+            self._entered = self._opened is not None
 
     async def __aexit__(self, kind: object, exc: BaseException | None, tb: object, /) -> None:
         opened, self._opened, self._entered = self._opened, None, False
         if opened is not None:
             await opened.close()
+
+    if not TYPE_CHECKING:  # who has a checker is told by it
+
+        def __getattr__(self, name: str) -> object:
+            raise AttributeError(f"Opening has no {name!r}: open it by async with ... as, or await")
 
 
 class Stream(Generic[T_co]):
@@ -103,8 +107,7 @@ class Stream(Generic[T_co]):
         self._closed = False
 
     def __await__(self) -> Generator[Any, Any, Result[Self]]:
-        begun = yield from self._begin().__await__()
-        return begun if isinstance(begun, Failure) else success(self)
+        return (yield from self._begin().__await__()).map(lambda _: self)
 
     async def __aenter__(self) -> Self:
         return unwrap(await self)
@@ -145,8 +148,7 @@ class Stream(Generic[T_co]):
         """Release what the stream stands on; once is enough, twice does no harm."""
         self._started = self._closed = True
         items, self._items = self._items, None
-        aclose = getattr(items, "aclose", None)
-        if aclose is not None:
+        if aclose := getattr(items, "aclose", None):
             await aclose()
 
     async def _begin(self) -> Result[AsyncIterator[Result[T_co]]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import pickle
 from collections.abc import AsyncIterator, Callable, Coroutine
+from copy import copy, deepcopy
 from typing import Any
 
 import pytest
@@ -55,6 +57,29 @@ class TestOpening:
         door = Door()
         Opening(door.open)
         assert door.opened == []
+
+    def test_asked_before_it_is_open_it_says_how_it_is_opened(self) -> None:
+        opening: Any = Opening(Door().open)
+        with pytest.raises(
+            AttributeError, match=r"no 'get': open it by async with ... as, or await"
+        ):
+            opening.get("k")
+        assert not hasattr(opening, "get")
+        assert getattr(opening, "get", 5) == 5
+
+    def test_a_copy_opens_what_it_is_a_copy_of(self) -> None:
+        door = Door()
+
+        async def main() -> None:
+            for one in (copy(Opening(door.open)), deepcopy(Opening(door.open))):
+                async with one as thing:
+                    assert isinstance(thing, Door.Thing)
+            back = pickle.loads(pickle.dumps(Opening(_thing)))
+            async with back as thing:
+                assert thing.closed == 0
+            assert thing.closed == 1
+
+        run(main)
 
     def test_awaited_it_gives_a_result_and_the_caller_closes(self) -> None:
         door = Door()
@@ -148,6 +173,10 @@ class TestOpening:
 
     def test_leaving_what_was_never_entered_does_nothing(self) -> None:
         run(lambda: Opening(Door().open).__aexit__(None, None, None))
+
+
+async def _thing() -> Result[Door.Thing]:
+    return success(Door.Thing())
 
 
 async def _awaited(awaitable: Any) -> Any:

@@ -125,7 +125,7 @@ def _costs(loop: asyncio.Runner, port: int) -> dict[str, float]:
     gets: dict[str, Get] = {
         BARE: raw.get,
         RAW: get_raw,
-        "the connection": lambda key: store._wire.get(epoch.ask, epoch.place + key),
+        "the connection": lambda key: store._roads.get(epoch.ask, epoch.place + key),
         "the store": lambda key: store.read("shop", [key]),
         "the cache, bytes": plain.get,
         OURS: ours.get,

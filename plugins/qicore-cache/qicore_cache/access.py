@@ -15,12 +15,12 @@ from qicore_core import Failure, Parts, Policy, QiError, Result, failure, succes
 
 from .codec import JsonCodec
 from .computation import Computations
+from .errors import closed, codec_error, one_key
 from .fit import Fit, Fitted, check
 from .freshness import wall_clock
 from .kept import Kept, twin
 from .near import Near
 from .packing import Packing
-from .refusals import closed, codec_error, one_key
 from .settings import MAX_KEY, MAX_TTL, CacheSettings, key_error, ttl_error
 from .stats import CacheStats
 from .store import MISSING, CacheStore, DefaultTtlStore, Entry, LockingStore, ObjectStore, Space

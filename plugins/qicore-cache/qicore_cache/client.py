@@ -76,8 +76,7 @@ class Cache(Generic[V]):
         self._access = access
         self._space = access.space
         self._stats = access.stats
-        # What answers in this process: the store, or what stands before it.
-        self._here = access.space or (access.near and access.near.space)
+        self._here = access.space or (access.near and access.near.space)  # what is in this process
 
     def of(self, kind: type[W], /) -> Cache[W]:
         """Give the same cache for values of one type, dataclasses included.
@@ -182,6 +181,8 @@ class Cache(Generic[V]):
         policy: Policy | None = None,
     ) -> Result[None]:
         """Keep several values; where one of them is refused, none is kept."""
+        if not isinstance(values, Mapping):
+            raise TypeError(f"values are a mapping, {{key: value}}, got {type(values).__name__}")
         return await self._access.keep(values, ttl, timeout, policy, tags)
 
     async def remove(
@@ -340,9 +341,8 @@ class Cache(Generic[V]):
 
     async def health(self) -> Result[None]:
         """Ask the store for anything at all."""
-        answer = await self._access.call(
-            "health", None, None, self._access.store.read, self._access.ns, ["health"]
-        )
+        access = self._access
+        answer = await access.call("health", None, None, access.store.read, access.ns, ["health"])
         return answer.map(lambda _: None)
 
     async def close(self) -> None:

@@ -25,14 +25,13 @@ from qicore_core import (
 )
 from qicore_core.events import CallEvent
 
-from .errors import CODEC_ERROR
+from .errors import CODEC_ERROR, codec_error
 from .flight import Flights
 from .freshness import Freshness
 from .isolate import copied
 from .kept import Kept, twin
 from .lease import leased
 from .refresh import Refreshes
-from .refusals import codec_error
 from .settings import MAX_TTL
 from .store import MISSING
 

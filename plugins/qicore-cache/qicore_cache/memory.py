@@ -23,8 +23,8 @@ from typing import Any, Final, final
 
 from qicore_core import Result, failure, success
 
+from .errors import not_a_number
 from .isolate import CONSTANT, copied, weigh
-from .refusals import not_a_number
 from .settings import COUNTS, number_in
 from .store import MISSING, Entry, Missing
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qicore_core import Policy, QiError, Result, failure
 
-from .refusals import not_a_number, unsupported
+from .errors import not_a_number, unsupported
 from .settings import COUNTS, ttl_error
 from .store import CountingStore, ExpiringStore, Missing
 

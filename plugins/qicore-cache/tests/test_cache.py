@@ -1066,7 +1066,7 @@ def test_the_hint_of_a_wrong_ttl_fits_what_is_wrong(ttl: Any, hint: str) -> None
     asyncio.run(main())
 
 
-def test_what_is_no_factory_or_no_freshness_is_told_as_such() -> None:
+def test_what_is_no_factory_no_freshness_or_no_mapping_is_told_as_such() -> None:
     async def main() -> None:
         async with open_cache("memory:") as cache:
             wrong: Any = 30
@@ -1076,5 +1076,7 @@ def test_what_is_no_factory_or_no_freshness_is_told_as_such() -> None:
                 await cache.get_or_set("k", wrong)
             with pytest.raises(TypeError, match="freshness is a Freshness, got int"):
                 await cache.get_or_set("k", lambda: 1, freshness=wrong)
+            with pytest.raises(TypeError, match=r"a mapping, \{key: value\}, got list"):
+                await cache.set_many([wrong])  # type: ignore[arg-type]  # what is told
 
     asyncio.run(main())

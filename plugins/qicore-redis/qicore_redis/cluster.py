@@ -25,7 +25,7 @@ from .lines import Lines
 from .settings import RedisSettings
 
 if TYPE_CHECKING:
-    from .wire import Command
+    from .roads import Command
 
 __all__ = ["Address", "Cluster"]
 

@@ -1,6 +1,7 @@
 """What can go wrong with locks, limits and outcomes: codes of this distribution.
 
-A cache on Redis fails with those of qicore-cache. Below each stands its meaning, as elsewhere.
+A cache on Redis fails with those of qicore-cache. They stand apart from `errors.py`, which imports
+redis-py and so is loaded late. Below each stands its meaning, as elsewhere.
 """
 
 from __future__ import annotations

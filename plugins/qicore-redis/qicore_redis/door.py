@@ -16,9 +16,9 @@ from .limit import Limit
 from .lock import Lock, take_lock
 from .names import name_error
 from .once import Once, Turn, begin
+from .roads import Command, Roads
 from .settings import RedisSettings
 from .store import RedisStore, not_opened
-from .wire import Command, Wire
 
 T = TypeVar("T")
 
@@ -57,13 +57,13 @@ def open_redis(
         read = RedisSettings.read(url, settings)
         if isinstance(read, Failure):
             return read
-        from .errors import ERRORS  # late: it names redis-py's exceptions
+        from .errors import RedisErrors  # late: it names redis-py's exceptions
 
-        wire = Wire(read.value)
-        redis = Redis(wire, ERRORS, policy or Policy(), parts or Parts())
+        roads = Roads(read.value)
+        redis = Redis(roads, RedisErrors(read.value), policy or Policy(), parts or Parts())
         answer = await redis.ask(("PING",))
         if isinstance(answer, Failure):
-            await wire.close()
+            await roads.close()
             return failure(not_opened(answer.error, read.value))
         return answer.map(lambda _: redis)
 
@@ -74,10 +74,10 @@ def open_redis(
 class Redis:
     """What a server can beside caching. Made by `open_redis`."""
 
-    __slots__ = ("_calls", "_errors", "_parts", "_wire")
+    __slots__ = ("_calls", "_errors", "_parts", "_roads")
 
-    def __init__(self, wire: Wire, errors: ErrorMap, policy: Policy, parts: Parts, /) -> None:
-        self._wire = wire
+    def __init__(self, roads: Roads, errors: ErrorMap, policy: Policy, parts: Parts, /) -> None:
+        self._roads = roads
         self._errors = errors
         self._parts = parts
         self._calls = policy.attach("redis", clock=parts.clock, random=parts.random)
@@ -147,6 +147,9 @@ class Redis:
             ONCE_NOT_KEPT: it was done, and its outcome could not be kept.
             INVALID_KEY, INVALID_TTL, and what a server that is asked fails with.
         """
+        if not callable(fn):
+            given = type(fn).__name__
+            raise TypeError(f"fn is a function that does it: pay, not pay(), got {given}")
         begun = await self.begin(
             key, kind=kind, request=request, ttl=ttl, lease=lease, wait=wait, max_bytes=max_bytes
         )
@@ -202,7 +205,7 @@ class Redis:
         Errors:
             CACHE_SETTINGS_INVALID: a setting is wrong.
         """
-        store = RedisStore(self._wire, self._errors, False)
+        store = RedisStore(self._roads, self._errors, False)
         said = {"default_ttl": store.default_ttl, **settings, "namespace": namespace}
         read = read_settings(CacheSettings, said, "cache", kind="cache", code=SETTINGS_INVALID)
         return read.map(lambda own: Cache(store, own, self._parts))
@@ -227,7 +230,7 @@ class Redis:
 
     async def close(self) -> None:
         """Close every connection, when what is under way has ended."""
-        await self._wire.close()
+        await self._roads.close()
 
     async def _send(self, commands: tuple[Command, ...]) -> Result[list[Any]]:
-        return await self._errors.run(self._wire.send, *commands)
+        return await self._errors.run(self._roads.send, *commands)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import Final
+from typing import Any, Final, final
 
 from redis import exceptions as redis
 from redis.asyncio.sentinel import MasterNotFoundError
@@ -18,10 +18,12 @@ from qicore_cache.errors import (
     WRITE_FAILED,
 )
 from qicore_core import ErrorCategory, ErrorMap, QiError
+from qicore_core.error.qi_error import again
 
-from .wire import ClosedError
+from .roads import ClosedError
+from .settings import RedisSettings
 
-__all__ = ["ERRORS"]
+__all__ = ["RedisErrors"]
 
 
 _NOT_NOW: Final = {
@@ -37,6 +39,10 @@ _OTHER: Final = {
     "This instance has cluster support disabled": (
         "the server is no node of a cluster",
         "write redis: in place of redis+cluster:",
+    ),
+    "unknown command 'SENTINEL'": (
+        "the server is no sentinel",
+        "name sentinels, which listen on 26379, or write redis: in place of redis+sentinel:",
     ),
 }
 _RUNS: Final = "look whether the server runs, and whether the URL is its own"
@@ -60,10 +66,10 @@ def _refused(error: Exception) -> QiError:
     if word in _NOT_NOW:
         code, message = _NOT_NOW[word]
         return QiError.unavailable(code, message)
-    if str(error) in _OTHER:
-        message, hint = _OTHER[str(error)]
-        return QiError.configuration(READ_FAILED, message, hint=hint)
     text, is_quoting, _ = str(error).partition(", with args beginning with")
+    if text in _OTHER:
+        message, hint = _OTHER[text]
+        return QiError.configuration(READ_FAILED, message, hint=hint)
     return QiError.unknown(
         READ_FAILED,
         f"the server refused the command: {word[:40]}",
@@ -143,51 +149,64 @@ def _read_only(_: Exception) -> QiError:
     )
 
 
-ERRORS: Final = ErrorMap(
-    "cache",
-    {
-        TimeoutError: (TIMEOUT, ErrorCategory.TIMEOUT, "the server did not answer in time"),
-        redis.TimeoutError: (TIMEOUT, ErrorCategory.TIMEOUT, "the server did not answer in time"),
-        redis.AuthenticationError: _denied,
-        redis.AuthorizationError: _denied,
-        redis.AuthenticationWrongNumberOfArgsError: _denied,
-        redis.NoPermissionError: (
-            READ_FAILED,
-            ErrorCategory.PERMISSION,
-            "this user may not do that, or not with this key",
-        ),
-        redis.ReadOnlyError: _read_only,
-        redis.OutOfMemoryError: _full,
-        redis.BusyLoadingError: (
-            UNAVAILABLE,
-            ErrorCategory.UNAVAILABLE,
-            "the server is still loading its data",
-        ),
-        redis.ClusterDownError: (
-            UNAVAILABLE,
-            ErrorCategory.UNAVAILABLE,
-            "a part of the cluster has no master now",
-        ),
-        redis.AskError: _elsewhere,  # a MovedError is one, too
-        redis.TryAgainError: (
-            UNAVAILABLE,
-            ErrorCategory.CONTENTION,
-            "keys are being moved to another node of the cluster",
-        ),
-        redis.MasterDownError: (
-            UNAVAILABLE,
-            ErrorCategory.UNAVAILABLE,
-            "the server is a replica that has lost its master",
-        ),
-        redis.InvalidResponse: (
-            READ_FAILED,
-            ErrorCategory.BAD_DATA,
-            "the answer is none of a Redis server",
-        ),
-        redis.ResponseError: _refused,
-        MasterNotFoundError: _no_master,
-        ClosedError: _closed,
-        redis.ConnectionError: _unreachable,
-        OSError: _unreachable,
-    },
-)
+_RULES: Final[dict[type[Exception], Any]] = {
+    TimeoutError: (TIMEOUT, ErrorCategory.TIMEOUT, "the server did not answer in time"),
+    redis.TimeoutError: (TIMEOUT, ErrorCategory.TIMEOUT, "the server did not answer in time"),
+    redis.AuthenticationError: _denied,
+    redis.AuthorizationError: _denied,
+    redis.AuthenticationWrongNumberOfArgsError: _denied,
+    redis.NoPermissionError: (
+        READ_FAILED,
+        ErrorCategory.PERMISSION,
+        "this user may not do that, or not with this key",
+    ),
+    redis.ReadOnlyError: _read_only,
+    redis.OutOfMemoryError: _full,
+    redis.BusyLoadingError: (
+        UNAVAILABLE,
+        ErrorCategory.UNAVAILABLE,
+        "the server is still loading its data",
+    ),
+    redis.ClusterDownError: (
+        UNAVAILABLE,
+        ErrorCategory.UNAVAILABLE,
+        "a part of the cluster has no master now",
+    ),
+    redis.AskError: _elsewhere,  # a MovedError is one, too
+    redis.TryAgainError: (
+        UNAVAILABLE,
+        ErrorCategory.CONTENTION,
+        "keys are being moved to another node of the cluster",
+    ),
+    redis.MasterDownError: (
+        UNAVAILABLE,
+        ErrorCategory.UNAVAILABLE,
+        "the server is a replica that has lost its master",
+    ),
+    redis.InvalidResponse: (
+        READ_FAILED,
+        ErrorCategory.BAD_DATA,
+        "the answer is none of a Redis server",
+    ),
+    redis.ResponseError: _refused,
+    MasterNotFoundError: _no_master,
+    ClosedError: _closed,
+    redis.ConnectionError: _unreachable,
+    OSError: _unreachable,
+}
+
+
+@final
+class RedisErrors(ErrorMap):
+    """The table, for one place: every error names the servers that are asked."""
+
+    __slots__ = ("_where",)
+
+    def __init__(self, settings: RedisSettings, /) -> None:
+        super().__init__("cache", _RULES)
+        self._where = settings.where
+
+    def translate(self, exception: BaseException, /) -> QiError | None:
+        """Give the error that an exception stands for, and where it happened."""
+        error = super().translate(exception)
+        return error and again(error, message=f"{self._where}: {error.message}")

@@ -38,6 +38,8 @@ class Limit:
     __slots__ = ("_ask", "_clock", "_key", "_wrong", "name", "rate")
 
     def __init__(self, ask: Ask, name: str, rate: Rate, clock: Clock, /) -> None:
+        if not isinstance(rate, Rate):
+            raise TypeError(f"the rate is a Rate: Rate(5.0), got {type(rate).__name__}")
         self.name = name
         self.rate = rate
         self._ask = ask

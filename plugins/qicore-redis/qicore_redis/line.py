@@ -23,7 +23,7 @@ from redis.exceptions import InvalidResponse
 if TYPE_CHECKING:
     from redis.asyncio.connection import AbstractConnection
 
-    from .wire import Command
+    from .roads import Command
 
 __all__ = ["Line", "Replies", "packed"]
 

@@ -15,7 +15,7 @@ from .settings import RedisSettings
 if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool
 
-    from .wire import Command
+    from .roads import Command
 
 __all__ = ["Lines"]
 

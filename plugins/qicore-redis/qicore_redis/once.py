@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import Any, Final, NamedTuple, final
 
 from qicore_cache import JsonCodec
-from qicore_core import Failure, QiError, Result, failure, success
+from qicore_core import Failure, QiError, Result, Success, failure, success
 from qicore_core.resilience import Clock
 
 from .codes import ONCE_IN_PROGRESS, ONCE_MISMATCH, ONCE_NOT_KEPT
@@ -85,6 +85,9 @@ class Turn:
                 self._word, _written(once, outcome), milliseconds(once.ttl),
             )
         )  # fmt: skip
+        if not isinstance(outcome, Success | Failure):  # a bug, told when nobody will do it again
+            given = type(outcome).__name__
+            raise TypeError(f"what comes of it is a Result: success(paid), got {given}")
         return asked.map(lambda replies: int(replies[0]))
 
     async def close(self) -> None:

@@ -86,6 +86,11 @@ class RedisSettings:
             raise ValueError("ssl_keyfile is the key of a certificate: name it, ssl_certfile")
 
     @property
+    def where(self) -> str:
+        """Name the servers, for messages: without a credential."""
+        return self.path or ", ".join([f"{host}:{port}" for host, port in self.servers])
+
+    @property
     def is_tls(self) -> bool:
         """Tell whether the servers speak TLS."""
         return self.scheme.startswith("rediss")
@@ -108,7 +113,7 @@ class RedisSettings:
             CACHE_SETTINGS_INVALID: all that is wrong, each with what it may be.
         """
         try:
-            split = urlsplit(url)
+            split = urlsplit(str(url))
             said: dict[str, Any] = {"scheme": split.scheme, **_place(split)}
         except ValueError as error:
             return failure(_wrong_url(str(error)))

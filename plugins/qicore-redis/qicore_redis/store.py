@@ -19,8 +19,8 @@ from qicore_cache.errors import CONNECTION_FAILED, UNAVAILABLE
 from qicore_core import ErrorCategory, ErrorMap, Failure, Parts, QiError, Result, failure, success
 
 from .names import endless_key, epoch_key, glob, lock_key, place
+from .roads import Command, Roads
 from .settings import RedisSettings
-from .wire import Command, Wire
 
 if TYPE_CHECKING:
     from .tracking import ClusterTracker, Tracker
@@ -47,19 +47,19 @@ class RedisStore:
     """A cache store on Redis or Valkey. Made by `RedisStore.open`.
 
     Args:
-        wire: the way to the servers.
+        roads: the way to the servers.
         errors: what their errors mean.
-        is_owner: whether closing the store closes the wire.
+        is_owner: whether closing the store closes the roads.
 
     Attributes:
         default_ttl: seconds that an entry is kept where the cache names none.
     """
 
-    __slots__ = ("_epochs", "_errors", "_is_owner", "_trackers", "_wire", "default_ttl")
+    __slots__ = ("_epochs", "_errors", "_is_owner", "_roads", "_trackers", "default_ttl")
 
-    def __init__(self, wire: Wire, errors: ErrorMap, is_owner: bool = True, /) -> None:
-        self.default_ttl = wire.settings.default_ttl
-        self._wire = wire
+    def __init__(self, roads: Roads, errors: ErrorMap, is_owner: bool = True, /) -> None:
+        self.default_ttl = roads.settings.default_ttl
+        self._roads = roads
         self._errors = errors
         self._is_owner = is_owner
         self._epochs: dict[str, _Epoch] = {}
@@ -72,14 +72,14 @@ class RedisStore:
         Errors:
             CACHE_CONNECTION_FAILED: there is none.
         """
-        from .errors import ERRORS  # late: it names redis-py's exceptions
+        from .errors import RedisErrors  # late: it names redis-py's exceptions
 
-        wire = Wire(settings)
-        answer = await ERRORS.run(wire.send, ("PING",))
+        roads, errors = Roads(settings), RedisErrors(settings)
+        answer = await errors.run(roads.send, ("PING",))
         if isinstance(answer, Failure):
-            await wire.close()
+            await roads.close()
             return failure(not_opened(answer.error, settings))
-        return success(cls(wire, ERRORS))
+        return success(cls(roads, errors))
 
     async def read(self, ns: str, keys: Iterable[str], /) -> Result[Mapping[str, bytes]]:
         """Give what is there; what is asked in one turn of the loop goes out in one packet."""
@@ -124,7 +124,7 @@ class RedisStore:
 
         async def run() -> int:
             seen: set[bytes] = set()
-            async for keys in self._wire.scan(glob((await self._epoch(ns)).place) + "*"):
+            async for keys in self._roads.scan(glob((await self._epoch(ns)).place) + "*"):
                 seen.update(keys)
             return len(seen)
 
@@ -166,7 +166,7 @@ class RedisStore:
 
         async def run() -> int:
             name = lock_key(ns, key)
-            [taken] = await self._wire.send(("SET", name, token, "NX", "PX", _milliseconds(ttl)))
+            [taken] = await self._roads.send(("SET", name, token, "NX", "PX", _milliseconds(ttl)))
             return 0 if taken is None else 1
 
         return await self._errors.run(run)
@@ -175,7 +175,7 @@ class RedisStore:
         """Give the lock back, where it is still this token's."""
 
         async def run() -> int:
-            [gone] = await self._wire.send(("EVAL", _UNLOCK, 1, lock_key(ns, key), token))
+            [gone] = await self._roads.send(("EVAL", _UNLOCK, 1, lock_key(ns, key), token))
             return int(gone)
 
         return await self._errors.run(run)
@@ -186,8 +186,8 @@ class RedisStore:
         """Have the server tell what changes in a namespace; it knows nothing but its prefix."""
         from .tracking import ClusterTracker, Ear, Tracker  # late: it imports redis-py
 
-        kind = ClusterTracker if self._wire.settings.is_cluster else Tracker
-        tracker = kind(Ear(self._wire.settings, place(ns), changed))
+        kind = ClusterTracker if self._roads.settings.is_cluster else Tracker
+        tracker = kind(Ear(self._roads.settings, place(ns), changed))
         started = await self._errors.run(tracker.start)
         if started:
             self._trackers.append(tracker)
@@ -198,7 +198,7 @@ class RedisStore:
         while self._trackers:
             await self._trackers.pop().close()
         if self._is_owner:
-            await self._wire.close()
+            await self._roads.close()
 
     async def _ask(
         self, ns: str, commands: Callable[[str], Sequence[Command]] | Sequence[str], /
@@ -209,12 +209,12 @@ class RedisStore:
                 epoch = self._epochs.get(ns) or await self._epoch(ns)
                 before = epoch.place
                 if callable(commands):
-                    replies = await self._wire.send(epoch.ask, *commands(before))
+                    replies = await self._roads.send(epoch.ask, *commands(before))
                 elif len(commands) == 1:
-                    replies = await self._wire.get(epoch.ask, before + commands[0])
+                    replies = await self._roads.get(epoch.ask, before + commands[0])
                 else:
                     gets = [("GET", before + key) for key in commands]
-                    replies = await self._wire.send(epoch.ask, *gets)
+                    replies = await self._roads.send(epoch.ask, *gets)
                 if replies[0] == epoch.word:
                     del replies[0]
                     return success(replies)
@@ -229,7 +229,7 @@ class RedisStore:
     async def _epoch(self, ns: str) -> _Epoch:
         """Give the word that holds, as far as is known; the first one to ask makes it."""
         key, ours = epoch_key(ns), token_hex(_EPOCH_BYTES)
-        _, word = await self._wire.send(("SET", key, ours, "NX"), ("GET", key))
+        _, word = await self._roads.send(("SET", key, ours, "NX"), ("GET", key))
         # A full server may have let it go between the two: whoever asks next makes another one.
         return self._keep(ns, word if isinstance(word, bytes) else ours.encode())
 
@@ -242,7 +242,7 @@ class RedisStore:
         """Write another word; sweep up what would never end by itself."""
         word = token_hex(_EPOCH_BYTES)
         endless = endless_key(ns)
-        _, has_endless, _ = await self._wire.send(
+        _, has_endless, _ = await self._roads.send(
             ("SET", epoch_key(ns), word), ("GET", endless), ("UNLINK", endless)
         )
         epoch = self._keep(ns, word.encode())
@@ -253,10 +253,10 @@ class RedisStore:
     async def _sweep(self, ns: str, kept: bytes) -> None:
         """Remove the entries of all epochs but one; the keys of others are never named."""
         word = "[0-9a-f]" * (2 * _EPOCH_BYTES)
-        async for keys in self._wire.scan(f"{glob(place(ns))}{word}:*"):
+        async for keys in self._roads.scan(f"{glob(place(ns))}{word}:*"):
             gone = [key for key in keys if not key.startswith(kept)]
             for start in range(0, len(gone), _BATCH):
-                await self._wire.send(*[("UNLINK", key) for key in gone[start : start + _BATCH]])
+                await self._roads.send(*[("UNLINK", key) for key in gone[start : start + _BATCH]])
 
 
 def _milliseconds(ttl: float) -> int:
@@ -274,14 +274,14 @@ def _nothing(_: object) -> None:
 
 
 def not_opened(error: QiError, settings: RedisSettings) -> QiError:
-    """Say that nothing could be opened, and where."""
-    where = settings.path or ", ".join([f"{host}:{port}" for host, port in settings.servers])
+    """Say that nothing could be opened."""
     is_denied = error.category is ErrorCategory.AUTHENTICATION
     make = QiError.authentication if is_denied else QiError.unavailable
+    tls = " and speaks TLS there" if settings.is_tls else ""
     return make(
         CONNECTION_FAILED,
-        f"no cache at {where}: {error.message}",
-        hint=error.hint or "look whether the server runs, and whether the URL is its own",
+        f"no cache at {error.message}",
+        hint=error.hint or f"look whether the server runs{tls}, and whether the URL is its own",
         retryable=error.retryable,
         cause=error,
         source="cache",

@@ -112,7 +112,7 @@ def test_a_node_that_has_no_more_slots_is_left(
         async with opened([seed], "left") as cache:
             assert await cache.set_many(dict.fromkeys(KEYS, 1)) == success(None)
             store: Any = cache._access.store
-            [road] = store._wire._roads.values()
+            [road] = store._roads._of.values()
             assert ("127.0.0.1", gone.port) in road._nodes
             with redis.Redis(port=heir) as look:
                 look.execute_command("CLUSTER FAILOVER")

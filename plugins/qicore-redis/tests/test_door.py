@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -55,17 +56,22 @@ class TestMistakes:
             ("redis+cluster://127.0.0.1:{}", "the server is no node of a cluster", "redis:"),
             ("redis://127.0.0.1:1", "the connection was refused", "look whether the server runs"),
             ("redis://no-such.invalid", "there is no such host", "look whether the server runs"),
+            ("redis+sentinel://127.0.0.1:{}/m", "the server is no sentinel", "in place of"),
+            ("rediss://127.0.0.1:{}", "the server did not answer in time", "and speaks TLS there"),
         ],
-        ids=["db", "cluster", "refused", "host"],
+        ids=["db", "cluster", "refused", "host", "sentinel", "no TLS"],
     )
     def test_what_cannot_be_opened_says_why(
         self, own: ValkeyServer, url: str, reason: str, hint: str
     ) -> None:
         async def main() -> None:
-            result = await open_cache(url.format(own.port), connect_timeout=2.0)
-            error = assert_failure(result, code="CACHE_CONNECTION_FAILED")
-            assert error.message.endswith(f": {reason}")
-            assert hint in str(error.hint)
+            for door in (open_cache, open_redis):
+                result: Result[Any] = await door(url.format(own.port), connect_timeout=1.0)
+                error = assert_failure(result, code="CACHE_CONNECTION_FAILED")
+                where = url.format(own.port).rpartition("//")[2].partition("/")[0]
+                assert error.message.startswith(f"no cache at {where}")
+                assert error.message.endswith(f": {reason}")
+                assert hint in str(error.hint)
 
         asyncio.run(main())
 
@@ -306,6 +312,15 @@ class TestLimit:
 
         asyncio.run(main())
 
+    def test_what_is_no_rate_is_told_as_such(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                wrong: Any = 5
+                with pytest.raises(TypeError, match=r"the rate is a Rate: Rate\(5.0\), got int"):
+                    server.limit("api", wrong)
+
+        asyncio.run(main())
+
 
 class TestOnce:
     """What is done once."""
@@ -380,6 +395,34 @@ class TestOnce:
 
         asyncio.run(main())
         assert answers == [success(7)]
+
+    def test_what_is_no_function_is_told_and_not_begun(self, own: ValkeyServer) -> None:
+        async def main() -> None:
+            async with opened(own.port) as server:
+                wrong: Any = 5
+                with pytest.raises(TypeError, match=r"pay, not pay\(\), got int"):
+                    await server.once("p", wrong)
+                assert await server.once("p", _seven) == success(7)
+
+        asyncio.run(main())
+
+    def test_what_comes_of_it_is_a_result_or_a_bug_that_is_done_once(
+        self, own: ValkeyServer
+    ) -> None:
+        ran: list[int] = []
+
+        async def pay() -> Any:
+            ran.append(1)
+            return 7
+
+        async def main() -> None:
+            async with opened(own.port) as server:
+                with pytest.raises(TypeError, match=r"is a Result: success\(paid\), got int"):
+                    await server.once("p", pay)
+                assert_failure(await server.once("p", pay), code="ONCE_NOT_KEPT")
+
+        asyncio.run(main())
+        assert ran == [1]
 
     def test_what_is_too_large_or_cannot_be_written_is_not_done_again(
         self, own: ValkeyServer, admin: redis.Redis
@@ -552,6 +595,29 @@ def test_two_processes_compute_once_and_pay_once(own: ValkeyServer, admin: redis
         _, said = one.communicate(timeout=30.0)
         assert one.returncode == 0, said.decode()
     assert (admin.get("computed"), admin.get("paid")) == (b"1", b"1")
+
+
+FORKING = """
+import asyncio, os, sys
+from qicore_cache import open_cache
+from qicore_core import success
+
+async def main(port):
+    async with open_cache(f"redis://127.0.0.1:{port}", socket_timeout=60.0) as cache:
+        assert await cache.set("k", 1) == success(None)
+        if (child := os.fork()) == 0:
+            asyncio.run(cache.close())
+            os._exit(0)
+        assert os.waitpid(child, 0) == (child, 0)
+        assert await cache.get("k") == success(1)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_closes_without_waiting_for_the_loops_of_before(own: ValkeyServer) -> None:
+    subprocess.run([sys.executable, "-c", FORKING, str(own.port)], check=True, timeout=30.0)
 
 
 async def _take(server: Redis) -> Any:

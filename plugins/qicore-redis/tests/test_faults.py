@@ -102,7 +102,8 @@ def test_a_server_that_went_away_is_found_again(own: ValkeyServer, eventually: E
         async with opened(port) as cache:
             await cache.set("k", 1)
             own.stop()
-            assert_failure(await in_time(cache.get("k")), code="CACHE_UNAVAILABLE")
+            error = assert_failure(await in_time(cache.get("k")), code="CACHE_UNAVAILABLE")
+            assert error.message.startswith(f"127.0.0.1:{port}: ")
             assert_failure(await in_time(cache.set("k", 1)), code="CACHE_UNAVAILABLE")
             await computes(cache)
             own._desired_port = port
@@ -530,7 +531,7 @@ def test_a_silent_server_is_asked_for_a_sign_of_life(own: ValkeyServer) -> None:
     async def main() -> None:
         async with opened(own.port, health_check_interval=7) as cache:
             store: Any = cache._access.store
-            [road] = store._wire._roads.values()
+            [road] = store._roads._of.values()
             [line] = road._lines
             socket = line._transport.get_extra_info("socket")
             assert socket.getsockopt(SOL_SOCKET, SO_KEEPALIVE)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, final
 
 from qicore_cache import MISSING, Entry, Missing
-from qicore_cache.refusals import not_a_number
+from qicore_cache.errors import not_a_number
 from qicore_cache.settings import COUNTS, number_in
 
 from .bounds import Bounds, is_over, weigh

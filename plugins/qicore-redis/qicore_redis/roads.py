@@ -7,12 +7,13 @@ past its client, which costs more than they do: see `line.py`.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias, final
 
 from .settings import RedisSettings
 
-__all__ = ["ClosedError", "Command", "Wire"]
+__all__ = ["ClosedError", "Command", "Roads"]
 
 Command: TypeAlias = tuple[str | bytes | int, ...]
 
@@ -42,39 +43,44 @@ class Road(Protocol):
 
 
 @final
-class Wire:
+class Roads:
     """The roads of all event loops that have asked."""
 
-    __slots__ = ("_is_closed", "_roads", "settings")
+    __slots__ = ("_is_closed", "_of", "_process", "settings")
 
     def __init__(self, settings: RedisSettings, /) -> None:
         self.settings = settings
-        self._roads: dict[asyncio.AbstractEventLoop, Road] = {}
+        self._of: dict[asyncio.AbstractEventLoop, Road] = {}
         self._is_closed = False
+        self._process = os.getpid()
 
     def send(self, *commands: Command) -> Coroutine[Any, Any, list[Any]]:
         """Give the reply to each command; where the server refuses one, the first error raises."""
-        road = self._roads.get(asyncio.get_running_loop()) or self._new_road()
+        road = self._of.get(asyncio.get_running_loop()) or self._new_road()
         return road.send(commands)  # no await: a frame less on the hot path
 
     def get(self, head: Command, key: str, /) -> Awaitable[list[Any]]:
         """Give the replies to a command and to the GET of a key; those of one turn go together."""
-        road = self._roads.get(asyncio.get_running_loop()) or self._new_road()
+        road = self._of.get(asyncio.get_running_loop()) or self._new_road()
         return road.get(head, key)
 
     def scan(self, pattern: str, /) -> AsyncIterator[list[bytes]]:
         """Give the keys that match, some at a time; one may come twice."""
-        return (self._roads.get(asyncio.get_running_loop()) or self._new_road()).scan(pattern)
+        return (self._of.get(asyncio.get_running_loop()) or self._new_road()).scan(pattern)
 
     async def close(self) -> None:
-        """Close every connection, each in its loop; a loop that stands still keeps its own."""
+        """Close every connection, each in its loop.
+
+        A loop that stands still keeps its own, and so do those of the process of before a fork,
+        which only seem to run in this one.
+        """
         self._is_closed = True
         here, closing = asyncio.get_running_loop(), list[asyncio.Future[None]]()
-        while self._roads:
-            loop, road = self._roads.popitem()
+        while self._of:
+            loop, road = self._of.popitem()
             if loop is here:
                 await road.close()
-            elif loop.is_running():
+            elif loop.is_running() and os.getpid() == self._process:
                 there = asyncio.run_coroutine_threadsafe(road.close(), loop)
                 closing.append(asyncio.wrap_future(there))
         if closing:
@@ -84,9 +90,9 @@ class Wire:
         """Make the road of the loop that runs; nothing is connected before it is asked."""
         if self._is_closed:
             raise ClosedError("the connections were closed")
-        for other in [other for other in self._roads if other.is_closed()]:
-            del self._roads[other]  # its connections ended with it
-        road = self._roads[asyncio.get_running_loop()] = _road(self.settings)
+        for other in [other for other in self._of if other.is_closed()]:
+            del self._of[other]  # its connections ended with it
+        road = self._of[asyncio.get_running_loop()] = _road(self.settings)
         return road
 
 
