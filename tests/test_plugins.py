@@ -526,7 +526,10 @@ def test_the_parts_carry_the_policy_to_every_door(site: Site) -> None:
 @pytest.mark.parametrize(
     ("kind", "hint"),
     [
-        ("sql", "write it as sqlite:///app.db; installed: sqlite"),
+        (
+            "sql",
+            "write it as sqlite:///app.db; installed: cockroachdb, postgres, postgresql, sqlite",
+        ),
         ("probe", "write it as name:; installed: still"),
         ("other", "write it as name:; installed: none"),
     ],

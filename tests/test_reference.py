@@ -23,7 +23,15 @@ FOLDERS = {"qicore_core": ROOT / "qicore_core"} | {
 }
 CODES = {name: list(read(name)) for name in sorted(FOLDERS)}
 SETTINGS = (ROOT / "docs/reference/settings.md").read_text("utf-8")
-OF_THE_URL = {"app", "model", "path", "scheme", "servers", "service"}  # no keyword names them
+OF_THE_URL = {
+    "app",
+    "dsn",
+    "model",
+    "path",
+    "scheme",
+    "servers",
+    "service",
+}  # no keyword names them
 OURS = [meaning for codes in CODES.values() for meaning in codes]
 
 
@@ -85,7 +93,8 @@ def _given() -> list[tuple[str, str, str]]:
     """Find every `QiError.<category>(CODE, ...)` in the sources: code, category, place."""
     found = []
     constants = {name: _constants(folder) for name, folder in FOLDERS.items()}
-    constants["qicore_sqlite"] |= constants["qicore_sql"]  # a driver gives its domain's codes
+    for driver in ("qicore_postgres", "qicore_sqlite"):  # a driver gives its domain's codes
+        constants[driver] |= constants["qicore_sql"]
     for package, folder in FOLDERS.items():
         for path in folder.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -121,7 +121,9 @@ class Connections:
         if asyncio.get_running_loop() is not self._loop:
             raise RuntimeError("a Database belongs to the event loop that opened it: open another")
         try:
-            return success(await self._pool.acquire(timeout=self._settings.pool_timeout))
+            # Waiting within a time costs as much as half a call: where one is idle none waits.
+            wait = None if self._pool.get_idle_size() else self._settings.pool_timeout
+            return success(await self._pool.acquire(timeout=wait))
         except TimeoutError as error:
             most = self._pool.get_max_size()
             if self._pool.get_idle_size() == 0 and self._pool.get_size() >= most:
@@ -132,7 +134,9 @@ class Connections:
         except asyncpg.InterfaceError:  # closed meanwhile, by us or by its owner
             return failure(closed("the pool was closed", "open it again"))
 
-    async def give(self, connection: Any, /, *, is_clean: bool = True) -> None:
+    async def give(
+        self, connection: Any, /, *, is_clean: bool = True, timeout: float | None = None
+    ) -> None:
         """Take a connection back; one that is broken, or does not get clean in time, is ended."""
         if not is_clean:
             try:
@@ -140,11 +144,11 @@ class Connections:
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 if connection._con is not None:
                     connection.terminate()
-        await self._pool.release(connection, timeout=_PATIENCE)
+        await self._pool.release(connection, timeout=timeout)
 
     def give_later(self, connection: Any, /) -> None:
         """Take a connection back of which a caller is cancelled: he does not wait for its end."""
-        giving = asyncio.ensure_future(self.give(connection))
+        giving = asyncio.ensure_future(self.give(connection, timeout=_PATIENCE))
         self._ending.add(giving)
         giving.add_done_callback(self._ending.discard)
 
