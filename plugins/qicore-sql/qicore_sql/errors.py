@@ -33,8 +33,8 @@ __all__ = [
 ]
 
 CONNECTION_FAILED: Final = "DB_CONNECTION_FAILED"
-"""CONFIGURATION or NETWORK or AUTHENTICATION or PERMISSION or INTERNAL or any other: the database
-cannot be opened or reached.
+"""CONFIGURATION or NETWORK or AUTHENTICATION or PERMISSION or EXHAUSTED or INTERNAL or any other:
+the database cannot be opened or reached.
 
 The message says why: look at the URL, at the rights, and whether the server runs."""
 
