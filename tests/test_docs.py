@@ -26,6 +26,7 @@ def _program(page: Path) -> str:
 
 
 @EACH_PAGE
+@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")  # a wheel's word on this machine
 def test_examples_run_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

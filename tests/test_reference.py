@@ -23,7 +23,7 @@ FOLDERS = {"qicore_core": ROOT / "qicore_core"} | {
 }
 CODES = {name: list(read(name)) for name in sorted(FOLDERS)}
 SETTINGS = (ROOT / "docs/reference/settings.md").read_text("utf-8")
-OF_THE_URL = {
+OF_THE_URL = {  # no keyword names them
     "app",
     "dsn",
     "model",
@@ -31,7 +31,7 @@ OF_THE_URL = {
     "scheme",
     "servers",
     "service",
-}  # no keyword names them
+}
 OURS = [meaning for codes in CODES.values() for meaning in codes]
 
 
