@@ -5,6 +5,7 @@ from __future__ import annotations
 from .client import Database
 from .door import SQL, open_database
 from .driver import Answer, SqlCursor, SqlDriver, SqlSession, SqlTransaction, Step
+from .migrations import Migration
 from .queries import Queries
 from .rows import Row
 from .statement import Dialect, Statement
@@ -15,6 +16,7 @@ __all__ = [
     "Answer",
     "Database",
     "Dialect",
+    "Migration",
     "Queries",
     "Row",
     "SQL",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
+from os import PathLike, fspath
 from typing import Any, Final, TypeVar, final, overload
 
 from qicore_core import (
+    Deadline,
     Failure,
     Opening,
     Parts,
@@ -21,6 +24,7 @@ from qicore_core import (
 from .calls import Calls, is_undone
 from .driver import SqlDriver
 from .errors import UNSUPPORTED
+from .migrations import Migration, Migrations
 from .queries import Queries
 from .settings import DatabaseSettings
 from .statement import Statements
@@ -107,14 +111,43 @@ class Database(Queries):
         return answer.map(lambda _: None)
 
     async def migrate(
-        self, folder: str, /, *, dry_run: bool = False, timeout: float | None = None
-    ) -> Result[int]:
-        """Bring the schema up to date by a folder of numbered SQL files. Not here yet.
+        self,
+        folder: str | PathLike[str],
+        /,
+        *,
+        dry_run: bool = False,
+        timeout: float | None = None,
+    ) -> Result[list[Migration]]:
+        """Bring the schema up to date by a folder of numbered SQL files; give those it did.
+
+        All that are new are done in one transaction, or none is; of several processes one does it.
+        A file may have several statements, and none that begins or ends a transaction.
+
+        Args:
+            folder: of files like `0001_users.sql`: SQL in UTF-8, 64 MB in all at most.
+            dry_run: change nothing, and give those that would be done.
+            timeout: seconds for the whole, waiting for other processes included.
 
         Errors:
-            DB_UNSUPPORTED: always.
+            DB_MIGRATION_FAILED: a file failed, and context has its number, file and line; or one
+                was changed or lost after it was done, comes before one that is done, or cannot be
+                read, and nothing was tried.
+            DB_TIMEOUT, DB_LOCKED: nothing was done.
+            what COMMIT fails with: nothing was done.
         """
-        return failure(_not_yet("migrate", "run its statements by execute()"))
+        within = nullcontext() if timeout is None else Deadline.after(timeout)
+        with within:
+            read = await asyncio.to_thread(Migrations.read, fspath(folder), self._statements)
+            if isinstance(read, Failure):
+                return read
+            migrations = read.value
+            planned = await migrations.planned(self)
+            if dry_run or isinstance(planned, Failure) or not planned.value:
+                return planned
+            prepared = await migrations.prepare(self)
+            if isinstance(prepared, Failure):
+                return prepared
+            return await self.transaction(migrations.apply)
 
     async def backup(self, path: str, /, *, timeout: float | None = None) -> Result[None]:
         """Copy the whole database into a file. Not here yet.

@@ -86,9 +86,11 @@ TRANSACTION_DOOMED: Final = "DB_TRANSACTION_DOOMED"
 Mend the cause; what may fail is nested in `async with tx.transaction()`."""
 
 MIGRATION_FAILED: Final = "DB_MIGRATION_FAILED"
-"""CONFLICT or INTERNAL: kept for migrations, which are not here yet.
+"""CONFLICT or VALIDATION or CONFIGURATION or any other: a migration failed, or the folder of
+migrations does not fit what was done; nothing was done.
 
-Nothing gives it now."""
+The message names the file and says what to do; where a statement failed it is the cause, and
+`line` in the context says where it begins."""
 
 RESULT_TOO_LARGE: Final = "DB_RESULT_TOO_LARGE"
 """EXHAUSTED: `query` would give more rows than `max_rows`.

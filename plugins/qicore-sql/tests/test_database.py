@@ -62,16 +62,6 @@ def test_health_asks_the_database() -> None:
     run(body)
 
 
-def test_what_is_not_here_yet_says_so() -> None:
-    async def body(db: Database) -> None:
-        assert_failure(await db.migrate("migrations"), "DB_UNSUPPORTED", category="UNSUPPORTED")
-        dry = await db.migrate("migrations", dry_run=True, timeout=1.0)
-        assert_failure(dry, "DB_UNSUPPORTED", category="UNSUPPORTED")
-        assert_failure(await db.backup("copy.db"), "DB_UNSUPPORTED", category="UNSUPPORTED")
-
-    run(body)
-
-
 def test_a_result_is_bounded() -> None:
     async def body(db: Database) -> None:
         assert await db.execute_many("insert into t values ($1)", [(n,) for n in range(11)])
