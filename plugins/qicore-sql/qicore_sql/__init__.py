@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from .client import Database
 from .door import SQL, open_database
-from .driver import Answer, SqlCursor, SqlDriver, SqlSession, SqlTransaction, Step
+from .driver import (
+    Answer,
+    Progress,
+    SqlBackup,
+    SqlCursor,
+    SqlDriver,
+    SqlSession,
+    SqlTransaction,
+    Step,
+)
 from .migrations import Migration
 from .queries import Queries
 from .rows import Row
@@ -17,9 +26,11 @@ __all__ = [
     "Database",
     "Dialect",
     "Migration",
+    "Progress",
     "Queries",
     "Row",
     "SQL",
+    "SqlBackup",
     "SqlCursor",
     "SqlDriver",
     "SqlSession",

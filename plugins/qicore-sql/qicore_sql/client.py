@@ -22,7 +22,7 @@ from qicore_core import (
 )
 
 from .calls import Calls, is_undone
-from .driver import SqlDriver
+from .driver import Progress, SqlBackup, SqlDriver
 from .errors import UNSUPPORTED
 from .migrations import Migration, Migrations
 from .queries import Queries
@@ -149,13 +149,35 @@ class Database(Queries):
                 return prepared
             return await self.transaction(migrations.apply)
 
-    async def backup(self, path: str, /, *, timeout: float | None = None) -> Result[None]:
-        """Copy the whole database into a file. Not here yet.
+    async def backup(
+        self,
+        path: str | PathLike[str],
+        /,
+        *,
+        replace: bool = False,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Result[None]:
+        """Copy the whole database, as it is now, into a file, while others go on writing.
+
+        The file is there as a whole or not at all.
+
+        Args:
+            path: of the copy.
+            replace: whether a file that is there may go.
+            progress: called with how much is done and how much it is in all.
+            timeout: seconds for the whole.
 
         Errors:
-            DB_UNSUPPORTED: always.
+            DB_BACKUP_FAILED: there is such a file, or it cannot be made.
+            DB_UNSUPPORTED: the database has a tool of its own for that.
         """
-        return failure(_not_yet("backup", "for SQLite: execute('vacuum into $1', path)"))
+        driver = self._driver
+        if not isinstance(driver, SqlBackup):
+            return failure(_no_backup())
+        return await self._calls.perform(
+            "backup", driver.backup, False, timeout, None, fspath(path), replace, progress
+        )
 
     async def close(self) -> None:
         """Close the driver; every call after that is a DB_CLOSED."""
@@ -187,5 +209,10 @@ class Database(Queries):
         )
 
 
-def _not_yet(what: str, hint: str) -> QiError:
-    return QiError.unsupported(UNSUPPORTED, f"{what} is not here yet", hint=hint, source="sql")
+def _no_backup() -> QiError:
+    return QiError.unsupported(
+        UNSUPPORTED,
+        "this database is not copied by its client",
+        hint="use its own tool: pg_dump for PostgreSQL",
+        source="sql",
+    )

@@ -62,6 +62,25 @@ def test_health_asks_the_database() -> None:
     run(body)
 
 
+def test_a_driver_without_backup_names_the_tool() -> None:
+    class Plain:
+        """What `SqlDriver` asks for, and nothing else."""
+
+        def __init__(self, real: Any) -> None:
+            self.dialect = real.dialect
+            self.close = real.close
+
+    async def body(db: Database) -> None:
+        plain: Any = Plain(db._driver)
+        error = assert_failure(
+            await Database(plain).backup("copy.db"), "DB_UNSUPPORTED", category="UNSUPPORTED"
+        )
+        assert error.hint
+        assert "pg_dump" in error.hint
+
+    run(body)
+
+
 def test_a_result_is_bounded() -> None:
     async def body(db: Database) -> None:
         assert await db.execute_many("insert into t values ($1)", [(n,) for n in range(11)])
