@@ -593,50 +593,6 @@ def test_a_bug_in_a_thread_is_raised_where_it_is_awaited(path: Path) -> None:
     on(path, body)
 
 
-PROGRAM = """
-import asyncio, atexit, sys, threading
-from qicore_sql import open_database
-
-@atexit.register  # before the database is opened, so it is called after what that registers
-def tell():
-    names = [thread.name for thread in threading.enumerate()]
-    print([name for name in names if name.startswith("qicore-sqlite")])
-
-async def main():
-    db = (await open_database("sqlite:///" + sys.argv[1], durability="normal")).unwrap()
-    (await db.execute("create table if not exists t (n integer primary key)")).unwrap()
-    tasks = []
-    {body}
-
-asyncio.run(main())
-"""
-ENDS = {
-    "nothing runs": "pass",
-    "a transaction is open": "tx = (await db.transaction()).unwrap()",
-    "a statement runs": f"tasks.append(asyncio.create_task(db.query({ENDLESS!r}))); "
-    "await asyncio.sleep(0.05)",
-    "a stream is open": "stream = db.query_stream('select 1'); await stream",
-    "writes wait": "tasks += [asyncio.create_task(db.execute('insert into t values ($1)', n))"
-    " for n in range(500)]; await asyncio.sleep(0)",
-    "writes were acknowledged": "[(await db.execute('insert into t values ($1)', n)).unwrap()"
-    " for n in range(50)]",
-}
-
-
-@pytest.mark.parametrize("name", ENDS)
-def test_a_program_that_forgets_to_close_ends(name: str, path: Path) -> None:
-    program = PROGRAM.format(body=ENDS[name])
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=30
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
-    connection = sqlite3.connect(path)
-    assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
-    if name == "writes were acknowledged":
-        assert connection.execute("select count(*) from t").fetchone() == (50,)
-    connection.close()
-
-
 FORK = """
 import asyncio, os, sys
 from qicore_sql import open_database
