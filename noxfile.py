@@ -143,6 +143,13 @@ def soak(session: nox.Session) -> None:
     session.run("python", "tests/soak/run.py", *session.posargs)
 
 
+@nox.session(python=OLDEST)
+def crash(session: nox.Session) -> None:
+    """Kill a program in the middle of its writes: what was acknowledged is there, whole."""
+    session.install("--constraint", CONSTRAINTS, *_wheels(session))
+    session.run("python", "tests/crash/run.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from .client import Database
 from .door import SQL, open_database
-from .driver import Answer, SqlCursor, SqlDriver, SqlSession, SqlTransaction, Step
+from .driver import (
+    Answer,
+    Progress,
+    SqlBackup,
+    SqlCursor,
+    SqlDriver,
+    SqlSession,
+    SqlTransaction,
+    Step,
+)
+from .migrations import Migration
 from .queries import Queries
 from .rows import Row
 from .statement import Dialect, Statement
@@ -15,9 +25,12 @@ __all__ = [
     "Answer",
     "Database",
     "Dialect",
+    "Migration",
+    "Progress",
     "Queries",
     "Row",
     "SQL",
+    "SqlBackup",
     "SqlCursor",
     "SqlDriver",
     "SqlSession",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
+from os import PathLike, fspath
 from typing import Any, Final, TypeVar, final, overload
 
 from qicore_core import (
+    Deadline,
     Failure,
     Opening,
     Parts,
@@ -19,8 +22,9 @@ from qicore_core import (
 )
 
 from .calls import Calls, is_undone
-from .driver import SqlDriver
+from .driver import Progress, SqlBackup, SqlDriver
 from .errors import UNSUPPORTED
+from .migrations import Migration, Migrations
 from .queries import Queries
 from .settings import DatabaseSettings
 from .statement import Statements
@@ -107,22 +111,73 @@ class Database(Queries):
         return answer.map(lambda _: None)
 
     async def migrate(
-        self, folder: str, /, *, dry_run: bool = False, timeout: float | None = None
-    ) -> Result[int]:
-        """Bring the schema up to date by a folder of numbered SQL files. Not here yet.
+        self,
+        folder: str | PathLike[str],
+        /,
+        *,
+        dry_run: bool = False,
+        timeout: float | None = None,
+    ) -> Result[list[Migration]]:
+        """Bring the schema up to date by a folder of numbered SQL files; give those it did.
+
+        All that are new are done in one transaction, or none is; of several processes one does it.
+        A file may have several statements, and none that begins or ends a transaction.
+
+        Args:
+            folder: of files like `0001_users.sql`: SQL in UTF-8, 64 MB in all at most.
+            dry_run: change nothing, and give those that would be done.
+            timeout: seconds for the whole, waiting for other processes included.
 
         Errors:
-            DB_UNSUPPORTED: always.
+            DB_MIGRATION_FAILED: a file failed, and context has its number, file and line; or one
+                was changed or lost after it was done, comes before one that is done, or cannot be
+                read, and nothing was tried.
+            DB_TIMEOUT, DB_LOCKED: nothing was done.
+            what COMMIT fails with: nothing was done.
         """
-        return failure(_not_yet("migrate", "run its statements by execute()"))
+        within = nullcontext() if timeout is None else Deadline.after(timeout)
+        with within:
+            read = await asyncio.to_thread(Migrations.read, fspath(folder), self._statements)
+            if isinstance(read, Failure):
+                return read
+            migrations = read.value
+            planned = await migrations.planned(self)
+            if dry_run or isinstance(planned, Failure) or not planned.value:
+                return planned
+            prepared = await migrations.prepare(self)
+            if isinstance(prepared, Failure):
+                return prepared
+            return await self.transaction(migrations.apply)
 
-    async def backup(self, path: str, /, *, timeout: float | None = None) -> Result[None]:
-        """Copy the whole database into a file. Not here yet.
+    async def backup(
+        self,
+        path: str | PathLike[str],
+        /,
+        *,
+        replace: bool = False,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Result[None]:
+        """Copy the whole database, as it is now, into a file, while others go on writing.
+
+        The file is there as a whole or not at all.
+
+        Args:
+            path: of the copy.
+            replace: whether a file that is there may go.
+            progress: called with how much is done and how much it is in all.
+            timeout: seconds for the whole.
 
         Errors:
-            DB_UNSUPPORTED: always.
+            DB_BACKUP_FAILED: there is such a file, or it cannot be made.
+            DB_UNSUPPORTED: the database has a tool of its own for that.
         """
-        return failure(_not_yet("backup", "for SQLite: execute('vacuum into $1', path)"))
+        driver = self._driver
+        if not isinstance(driver, SqlBackup):
+            return failure(_no_backup())
+        return await self._calls.perform(
+            "backup", driver.backup, False, timeout, None, fspath(path), replace, progress
+        )
 
     async def close(self) -> None:
         """Close the driver; every call after that is a DB_CLOSED."""
@@ -154,5 +209,10 @@ class Database(Queries):
         )
 
 
-def _not_yet(what: str, hint: str) -> QiError:
-    return QiError.unsupported(UNSUPPORTED, f"{what} is not here yet", hint=hint, source="sql")
+def _no_backup() -> QiError:
+    return QiError.unsupported(
+        UNSUPPORTED,
+        "this database is not copied by its client",
+        hint="use its own tool: pg_dump for PostgreSQL",
+        source="sql",
+    )

@@ -8,17 +8,29 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from qicore_core import Result
 
 from .statement import Dialect, Statement
 
-__all__ = ["Answer", "SqlCursor", "SqlDriver", "SqlSession", "SqlTransaction", "Step"]
+__all__ = [
+    "Answer",
+    "Progress",
+    "SqlBackup",
+    "SqlCursor",
+    "SqlDriver",
+    "SqlSession",
+    "SqlTransaction",
+    "Step",
+]
 
 Step: TypeAlias = tuple[Statement, Sequence[Sequence[object]]]
 """One statement of several, with its parameters: a row for each time that it is run."""
+
+Progress: TypeAlias = Callable[[int, int], object]
+"""Told how much of a backup is done, and how much it is in all."""
 
 
 class Answer(NamedTuple):
@@ -113,4 +125,24 @@ class SqlDriver(SqlSession, Protocol):
 
     async def close(self) -> None:
         """Finish what was asked for and close every connection; twice does no harm."""
+        ...
+
+
+@runtime_checkable
+class SqlBackup(Protocol):
+    """What a driver may have besides, where its database can be copied into a file."""
+
+    async def backup(self, path: str, replace: bool, progress: Progress | None, /) -> Result[None]:
+        """Copy a snapshot of the whole into a file, which is there as a whole or not at all.
+
+        Others write meanwhile. Cancelled, it leaves nothing behind.
+
+        Args:
+            path: of the copy.
+            replace: whether a file that is there may go.
+            progress: called on the event loop.
+
+        Errors:
+            DB_BACKUP_FAILED: the file is there, or cannot be made.
+        """
         ...

@@ -11,6 +11,7 @@ from typing import Final
 from qicore_core import QiError
 
 __all__ = [
+    "BACKUP_FAILED",
     "CLOSED",
     "CONNECTION_FAILED",
     "CONSTRAINT",
@@ -86,9 +87,17 @@ TRANSACTION_DOOMED: Final = "DB_TRANSACTION_DOOMED"
 Mend the cause; what may fail is nested in `async with tx.transaction()`."""
 
 MIGRATION_FAILED: Final = "DB_MIGRATION_FAILED"
-"""CONFLICT or INTERNAL: kept for migrations, which are not here yet.
+"""CONFLICT or VALIDATION or CONFIGURATION or any other: a migration failed, or the folder of
+migrations does not fit what was done; nothing was done.
 
-Nothing gives it now."""
+The message names the file and says what to do; where a statement failed it is the cause, and
+`line` in the context says where it begins."""
+
+BACKUP_FAILED: Final = "DB_BACKUP_FAILED"
+"""CONFLICT or CONFIGURATION or any other: the database could not be copied into that file; what was
+there is there.
+
+The message says why: a file that is there already, a folder that is not, a full disk."""
 
 RESULT_TOO_LARGE: Final = "DB_RESULT_TOO_LARGE"
 """EXHAUSTED: `query` would give more rows than `max_rows`.

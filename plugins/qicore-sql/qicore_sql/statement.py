@@ -26,6 +26,9 @@ _CACHED_CHARACTERS: Final = 8_192  # of one statement: one written by a program 
 _CONTROLS: Final = frozenset(
     ("begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release")
 )
+_ENDS: Final = frozenset(("end", "over"))  # of a statement, or of the script
+_ASIDE: Final = frozenset(("aside", "block", "nested")) | _ENDS  # tokens that begin no statement
+_TELLING: Final = 5  # words: `create or replace constraint trigger`, and the one after
 _READS: Final = frozenset(("select", "values", "table", "show"))
 
 
@@ -137,6 +140,41 @@ class Statements:
         order = None if is_in_order else tuple([number - 1 for number in used])
         return success(Statement("".join(written), keyword, size, order))
 
+    def split(self, script: str, /) -> list[tuple[int, str]]:
+        r"""Give the statements of a script, each with the number of the line where it begins.
+
+        A `;` ends a statement, but not in the body of a trigger (`begin ...; end`) or of a function
+        (`begin atomic ...; end`): there only the one behind `; end` does.
+
+        >>> Statements(Dialect()).split("select ';'; -- none;\n\nselect 2;")
+        [(1, "select ';'"), (3, 'select 2')]
+        """
+        found: list[tuple[int, str]] = []
+        words: list[str] = []  # of the statement: as many as say whether it has a body
+        start, done, line, counted = -1, 0, 1, 0
+        is_body, last = False, ""
+        for kind, begin, end in [*self._tokens(script), ("over", len(script), len(script))]:
+            between = script[done:begin]
+            done = end
+            if start < 0 and not between.isspace() and between:
+                start = begin - len(between.lstrip())
+            elif start < 0 and kind not in _ASIDE:
+                start = begin
+            if kind == "word":
+                word = script[begin:end].lower()
+                words += [word] if len(words) < _TELLING else []
+                is_body = _is_in_body(is_body, words, last, word)
+                last = word
+            elif kind == "end" and is_body:
+                last = ";"
+            elif kind in _ENDS:
+                if start >= 0:
+                    line += script.count("\n", counted, start)
+                    counted = start
+                    found.append((line, script[start:begin].rstrip()))
+                words, start, is_body, last = [], -1, False, ""
+        return found
+
     def _tokens(self, sql: str) -> list[tuple[str, int, int]]:
         found: list[tuple[str, int, int]] = []
         position = 0
@@ -157,10 +195,13 @@ def _pattern(dialect: Dialect) -> re.Pattern[str]:
         r"'(?:[^']++|'')*+'?",
         r'"(?:[^"]++|"")*+"?',
         r"`(?:[^`]++|``)*+`?",
-        r"--[^\n]*+",
+        r"(?P<aside>--[^\n]*+)",
+        r"(?P<end>;)",
     ]
     parts.append(
-        r"(?P<nested>/\*)" if dialect.nests_comments else r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?"
+        r"(?P<nested>/\*)"
+        if dialect.nests_comments
+        else r"(?P<block>/\*(?:[^*]++|\*(?!/))*+(?:\*/)?)"
     )
     if dialect.has_escapes:
         parts.append(r"[eE]'(?:[^'\\]++|\\.|'')*+'?")
@@ -186,6 +227,17 @@ def _end_of_comment(sql: str, position: int) -> int:
         depth += 1 if edge[0] == "/*" else -1
         position = edge.end()
     return position
+
+
+def _is_in_body(was: bool, words: list[str], last: str, word: str) -> bool:
+    """Tell whether what follows a word is in the body of a trigger or a function."""
+    if was:
+        return not (word == "end" and last in (";", "atomic"))
+    if words[0] != "create":
+        return False
+    if "trigger" in words:
+        return word == "begin"
+    return word == "atomic" and last == "begin"
 
 
 def _gap(used: list[int]) -> QiError | None:

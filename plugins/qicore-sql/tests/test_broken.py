@@ -355,6 +355,7 @@ CAUGHT: dict[str, Callable[[Any], Any]] = {
     "a_transaction_streams_what_it_sees": StreamsFromOutside,
     "a_stream_that_cannot_begin_says_so": StreamsNothing,
     "a_closed_database_says_so": NeverCloses,
+    "migrations_are_all_or_none": HasNoTransactions,
 }
 
 

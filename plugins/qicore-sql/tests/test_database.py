@@ -62,12 +62,21 @@ def test_health_asks_the_database() -> None:
     run(body)
 
 
-def test_what_is_not_here_yet_says_so() -> None:
+def test_a_driver_without_backup_names_the_tool() -> None:
+    class Plain:
+        """What `SqlDriver` asks for, and nothing else."""
+
+        def __init__(self, real: Any) -> None:
+            self.dialect = real.dialect
+            self.close = real.close
+
     async def body(db: Database) -> None:
-        assert_failure(await db.migrate("migrations"), "DB_UNSUPPORTED", category="UNSUPPORTED")
-        dry = await db.migrate("migrations", dry_run=True, timeout=1.0)
-        assert_failure(dry, "DB_UNSUPPORTED", category="UNSUPPORTED")
-        assert_failure(await db.backup("copy.db"), "DB_UNSUPPORTED", category="UNSUPPORTED")
+        plain: Any = Plain(db._driver)
+        error = assert_failure(
+            await Database(plain).backup("copy.db"), "DB_UNSUPPORTED", category="UNSUPPORTED"
+        )
+        assert error.hint
+        assert "pg_dump" in error.hint
 
     run(body)
 

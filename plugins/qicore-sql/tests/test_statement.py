@@ -175,3 +175,57 @@ def test_hostile_text_costs_linear_time() -> None:
     for piece in ("'", "/*", "$a$ ", "E'\\", "--", "[", '"', "$1 ", "*/", "a$"):
         read = Statements(POSTGRES).read(piece * 100_000)
         assert read or read.error.code == "DB_SYNTAX"
+
+
+SCRIPTS = {
+    "nothing": ("", []),
+    "only comments": ("-- a;\n/* b; */ ;;\n;", []),
+    "lines": (
+        "\n-- one\nselect 1;\n\n select 2 -- two;\n",
+        [(3, "select 1"), (5, "select 2 -- two;")],
+    ),
+    "quotes": ("select ';', \";\", `;`;select 2", [(1, "select ';', \";\", `;`"), (1, "select 2")]),
+    "what begins with no word": ("(select 1);'x'", [(1, "(select 1)"), (1, "'x'")]),
+    "a comment within": ("select /* ; */ 1;", [(1, "select /* ; */ 1")]),
+    "words of a body elsewhere": (
+        "update trigger set begin = 1;select 1",
+        [(1, "update trigger set begin = 1"), (1, "select 1")],
+    ),
+    "names that look like a body": (
+        "create table t (begin int, trigger int);select 1",
+        [(1, "create table t (begin int, trigger int)"), (1, "select 1")],
+    ),
+}
+TRIGGER = """create temp trigger t after insert on a begin
+  update a set n = case n when 1 then 2 else 3 end;
+  select 1; -- end;
+end"""
+FUNCTION = """create or replace function f() returns int
+begin atomic
+  select 1; select case when true then 2 end;
+end"""
+QUOTED = """create function g() returns int as $x$ begin return 1; end; $x$ language plpgsql"""
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_is_split_into_statements(name: str) -> None:
+    script, pieces = SCRIPTS[name]
+    assert Statements(Dialect()).split(script) == pieces
+
+
+@pytest.mark.parametrize("body", [TRIGGER, FUNCTION, QUOTED], ids=["trigger", "atomic", "quoted"])
+def test_a_body_is_one_statement(body: str) -> None:
+    lines = body.count("\n") + 1
+    pieces = [(1, "select 0"), (2, body), (2 + lines, "select 9")]
+    assert Statements(Dialect()).split(f"select 0;\n{body};\nselect 9;") == pieces
+    assert Statements(Dialect()).split(f"{body};") == [(1, body)]
+    assert Statements(Dialect()).split(body[:-4]) == [(1, body[:-4].rstrip())]  # no end: all of it
+
+
+def test_a_trigger_without_a_body_ends_at_its_semicolon() -> None:
+    one = "create trigger t before insert on a for each row execute function f()"
+    assert Statements(Dialect()).split(f"{one};select 1") == [(1, one), (1, "select 1")]
+
+
+def test_a_long_script_is_split_in_time() -> None:
+    assert len(Statements(Dialect()).split("select ';';\n" * 50_000)) == 50_000

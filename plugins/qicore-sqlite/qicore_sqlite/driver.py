@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any, Final, final
 
 from qicore_core import Failure, Result, failure, success
-from qicore_sql import Answer, Dialect, SqlCursor, Statement, Step
+from qicore_sql import Answer, Dialect, Progress, SqlCursor, Statement, Step
 
+from .backup import Backup
 from .connection import execute, execute_many
 from .cursor import ListCursor, OwnCursor
 from .errors import refused
@@ -95,8 +96,7 @@ class SqliteDriver:
             return is_closed
         if statement.keyword in _READS and lanes.has_readers:
             cursor = OwnCursor(lanes.outbox)
-            lanes.cursors = {one for one in lanes.cursors if not one.lane.is_over}
-            lanes.cursors.add(cursor)
+            lanes.add(cursor)
             opened = await cursor.open(lanes.settings, statement, params)
             if not _is_write_after_all(opened):
                 return opened if isinstance(opened, Failure) else success(cursor)
@@ -109,6 +109,21 @@ class SqliteDriver:
             return is_closed
         begun = await self._lanes.writer.begin()
         return begun if isinstance(begun, Failure) else success(SqliteTransaction(begun.value))
+
+    async def backup(self, path: str, replace: bool, progress: Progress | None, /) -> Result[None]:
+        """Copy a snapshot into a file; in memory the writer does it, and writes wait."""
+        lanes = self._lanes
+        if (is_closed := lanes.refusal()) is not None:
+            return is_closed
+        backup = Backup(lanes.outbox, path, replace, progress)
+        if not lanes.settings.is_in_memory:
+            lanes.add(backup)
+            return await backup.run(lanes.settings)
+        try:
+            copied: Result[None] = await lanes.write(backup.copy, is_alone=True)
+            return copied
+        finally:
+            backup.stop()
 
     async def close(self) -> None:
         """Do what waits, then end the threads; what still runs after 5 seconds is stopped."""

@@ -14,6 +14,7 @@ from typing import Any, Final, final
 
 from qicore_core import Failure, Result, failure, success
 
+from .backup import Backup
 from .cursor import OwnCursor
 from .errors import closed
 from .lane import Jobs, Lane, Outbox, Work
@@ -34,14 +35,14 @@ class Lanes:
         settings: what was opened.
         outbox: where answers go: the event loop that opened it.
         writer: the one thread that changes it.
-        cursors: the streams that have a thread of their own.
+        cursors: the streams and backups that have a thread of their own.
     """
 
     def __init__(self, settings: SqliteSettings, outbox: Outbox, /) -> None:
         self.settings = settings
         self.outbox = outbox
         self.writer = Writer(outbox, settings)
-        self.cursors: set[OwnCursor] = set()
+        self.cursors: set[OwnCursor | Backup] = set()
         self._reads: Jobs = SimpleQueue()
         count = 0 if settings.is_in_memory else settings.readers
         self._readers = [Lane("qicore-sqlite-reader", outbox, self._reads) for _ in range(count)]
@@ -94,6 +95,11 @@ class Lanes:
         if refused is not None:
             return refused
         return await self.outbox.ask(self.writer.jobs, work, not is_alone)
+
+    def add(self, cursor: OwnCursor | Backup, /) -> None:
+        """Take note of a thread that comes and goes, so that closing ends it too."""
+        self.cursors = {one for one in self.cursors if not one.lane.is_over}
+        self.cursors.add(cursor)
 
     def stop(self) -> None:
         """Have the threads end when they have done what waits."""

@@ -9,7 +9,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import textwrap
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -594,50 +593,6 @@ def test_a_bug_in_a_thread_is_raised_where_it_is_awaited(path: Path) -> None:
     on(path, body)
 
 
-PROGRAM = """
-import asyncio, atexit, sys, threading
-from qicore_sql import open_database
-
-@atexit.register  # before the database is opened, so it is called after what that registers
-def tell():
-    names = [thread.name for thread in threading.enumerate()]
-    print([name for name in names if name.startswith("qicore-sqlite")])
-
-async def main():
-    db = (await open_database("sqlite:///" + sys.argv[1], durability="normal")).unwrap()
-    (await db.execute("create table if not exists t (n integer primary key)")).unwrap()
-    tasks = []
-    {body}
-
-asyncio.run(main())
-"""
-ENDS = {
-    "nothing runs": "pass",
-    "a transaction is open": "tx = (await db.transaction()).unwrap()",
-    "a statement runs": f"tasks.append(asyncio.create_task(db.query({ENDLESS!r}))); "
-    "await asyncio.sleep(0.05)",
-    "a stream is open": "stream = db.query_stream('select 1'); await stream",
-    "writes wait": "tasks += [asyncio.create_task(db.execute('insert into t values ($1)', n))"
-    " for n in range(500)]; await asyncio.sleep(0)",
-    "writes were acknowledged": "[(await db.execute('insert into t values ($1)', n)).unwrap()"
-    " for n in range(50)]",
-}
-
-
-@pytest.mark.parametrize("name", ENDS)
-def test_a_program_that_forgets_to_close_ends(name: str, path: Path) -> None:
-    program = PROGRAM.format(body=ENDS[name])
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=30
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
-    connection = sqlite3.connect(path)
-    assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
-    if name == "writes were acknowledged":
-        assert connection.execute("select count(*) from t").fetchone() == (50,)
-    connection.close()
-
-
 FORK = """
 import asyncio, os, sys
 from qicore_sql import open_database
@@ -699,43 +654,3 @@ def test_a_cancelled_statement_leaves_no_failure_that_nobody_looked_at(path: Pat
         timeout=30,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "Success(1)\n", "")
-
-
-WRITER = textwrap.dedent("""
-    import asyncio, os, sys
-    from qicore_sql import open_database
-
-    async def write(db, first):
-        for number in range(first, 1_000_000, 16):
-            (await db.execute("insert into t values ($1)", number)).unwrap()
-            os.write(1, b"%d\\n" % number)
-
-    async def main():
-        async with open_database("sqlite:///" + sys.argv[1]) as db:
-            (await db.execute("create table if not exists t (n integer primary key)")).unwrap()
-            first = await db.query_value("select coalesce(max(n), 0) + 1 from t")
-            await asyncio.gather(*[write(db, first.value + place) for place in range(16)])
-
-    asyncio.run(main())
-""")
-
-
-def test_a_killed_process_loses_no_acknowledged_write(path: Path) -> None:
-    acknowledged: set[int] = set()
-    for round_ in range(20):
-        child = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdout is not None
-        for _ in range(20 + 17 * round_ % 90):
-            acknowledged.add(int(child.stdout.readline()))
-        child.kill()
-        rest = child.stdout.read().split("\n")
-        acknowledged |= {int(line) for line in rest[:-1]}
-        child.stdout.close()
-        child.wait()
-        connection = sqlite3.connect(path)
-        there = {row[0] for row in connection.execute("select n from t")}
-        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
-        connection.close()
-        assert acknowledged <= there
