@@ -193,6 +193,11 @@ _STATES: Final[dict[str, tuple[str, ErrorCategory, str, str]]] = {
         "look at what it selects",
     ),
 }
+# What is not there, or is there already, by SQLSTATE: its name is in the text alone.
+_KINDS: Final = {
+    "42P01": "table", "42P07": "table", "42703": "column", "42701": "column", "42883": "function",
+    "42723": "function", "42704": "other", "42710": "other",
+}  # fmt: skip
 _OTHER: Final = (
     QUERY_FAILED,
     ErrorCategory.INTERNAL,
@@ -207,8 +212,9 @@ def _by_state(exception: asyncpg.PostgresError) -> QiError:
     if state[:2] == "23" or state in _CONSTRAINTS:
         return _constraint(state, exception, cause)
     code, category, message, hint = _STATES.get(state) or _STATES.get(state[:2]) or _OTHER
+    context = {"sqlstate": state} | ({"kind": _KINDS[state]} if state in _KINDS else {})
     return make_error(
-        code, message, category, _SOURCE, {"sqlstate": state}, cause=cause, hint=hint,
+        code, message, category, _SOURCE, context, cause=cause, hint=hint,
         retryable=False if code == CLOSED else None,
     )  # fmt: skip
 
