@@ -2,13 +2,14 @@
 
 PostgreSQL quotes values in its texts, and asyncpg parameters. So the text goes no further than this
 room: a cause is the exception's type with the SQLSTATE. The name of a constraint is a field of its
-own, and is told.
+own, and is told; the name of a table that is missing is read from the text, where it is a word.
 
 Source: PostgreSQL, "PostgreSQL Error Codes"; ISO/IEC 9075, SQLSTATE classes.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types
@@ -31,6 +32,7 @@ from qicore_sql.errors import (
 __all__ = ["ERRORS", "exhausted", "undone", "unopened"]
 
 _SOURCE: Final = "sql"  # the word of the domain
+_MISSING: Final = re.compile(r'relation "([A-Za-z_]\w{0,62})" does not exist\Z', re.ASCII)
 _SCHEMA: Final = "look at the statement beside the schema of the database"
 _REPEAT: Final = "run it by db.transaction(fn), which repeats it"
 
@@ -213,6 +215,8 @@ def _by_state(exception: asyncpg.PostgresError) -> QiError:
         return _constraint(state, exception, cause)
     code, category, message, hint = _STATES.get(state) or _STATES.get(state[:2]) or _OTHER
     context = {"sqlstate": state} | ({"kind": _KINDS[state]} if state in _KINDS else {})
+    if state == "42P01" and (named := _MISSING.match(str(exception))):
+        message, context["name"] = f"the database has no table {named[1]}", named[1]
     return make_error(
         code, message, category, _SOURCE, context, cause=cause, hint=hint,
         retryable=False if code == CLOSED else None,

@@ -52,6 +52,19 @@ def test_a_state_is_told_and_no_text(
     asyncio.run(main())
 
 
+def test_a_table_that_is_missing_is_named_where_its_name_is_a_word(url: str) -> None:
+    async def main() -> None:
+        async with open_database(url) as db:
+            plain = assert_failure(await db.query("select * from acounts"), "DB_SYNTAX")
+            assert plain.message == "the database has no table acounts"
+            assert (plain.context["kind"], plain.context["name"]) == ("table", "acounts")
+            odd = assert_failure(await db.query('select * from "it\'s planted"'), "DB_SYNTAX")
+            assert odd.message == "the database has no table of that name"
+            assert "planted" not in odd.to_string() + str(odd.to_dict())
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("value", ["planted", None, [], 2**63, object(), float("nan")], ids=repr)
 def test_a_parameter_of_another_type_is_refused_unshown(url: str, value: Any) -> None:
     async def main() -> None:
