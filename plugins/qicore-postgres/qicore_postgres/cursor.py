@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, final
 
-from qicore_core import Result, success
-from qicore_sql import Answer
+from qicore_core import Result
 
 from .errors import ERRORS
 
-__all__ = ["ListCursor", "PortalCursor"]
+__all__ = ["PortalCursor"]
 
 
 class Ends(Protocol):
@@ -19,27 +18,6 @@ class Ends(Protocol):
     async def commit(self) -> Result[None]:
         """Make what the statement did so."""
         ...
-
-
-@final
-class ListCursor:
-    """Rows that are here already."""
-
-    __slots__ = ("_place", "_rows", "columns")
-
-    def __init__(self, answer: Answer, /) -> None:
-        self.columns = answer.columns
-        self._rows = answer.rows
-        self._place = 0
-
-    async def fetch(self, size: int, /) -> Result[Sequence[tuple[Any, ...]]]:
-        """Give the next rows."""
-        begin, self._place = self._place, self._place + size
-        return success(self._rows[begin : self._place])
-
-    async def close(self) -> None:
-        """Let the rows go."""
-        self._rows = ()
 
 
 @final

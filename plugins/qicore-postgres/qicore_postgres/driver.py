@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar, final
 
 from qicore_core import Failure, Result, success
-from qicore_sql import Answer, Dialect, SqlCursor, Statement, Step
+from qicore_sql import Answer, Dialect, ListCursor, SqlCursor, Statement, Step
 
 from .connections import Connections, answer, controlled, is_clean
-from .cursor import ListCursor
 from .errors import ERRORS
 from .settings import PostgresSettings
 from .transaction import PostgresTransaction, changed_by

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .client import Database
+from .cursor import ListCursor
 from .door import SQL, open_database
 from .driver import (
     Answer,
@@ -25,6 +26,7 @@ __all__ = [
     "Answer",
     "Database",
     "Dialect",
+    "ListCursor",
     "Migration",
     "Progress",
     "Queries",

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Any, Final, final
 
 from qicore_core import Failure, Result, failure, success
-from qicore_sql import Answer, Statement
+from qicore_sql import Statement
 
 from .connection import columns_of, fetch, open_rows
 from .errors import closed
@@ -17,30 +17,9 @@ from .lane import Jobs, Lane, Outbox
 from .settings import SqliteSettings
 from .writer import Pinned
 
-__all__ = ["ListCursor", "OwnCursor", "PinnedCursor"]
+__all__ = ["OwnCursor", "PinnedCursor"]
 
 _PATIENCE: Final = 1.0  # seconds that closing waits for a fetch, before it is stopped
-
-
-@final
-class ListCursor:
-    """Rows that are here already."""
-
-    __slots__ = ("_place", "_rows", "columns")
-
-    def __init__(self, answer: Answer, /) -> None:
-        self.columns = answer.columns
-        self._rows = answer.rows
-        self._place = 0
-
-    async def fetch(self, size: int, /) -> Result[Sequence[tuple[Any, ...]]]:
-        """Give the next rows."""
-        begin, self._place = self._place, self._place + size
-        return success(self._rows[begin : self._place])
-
-    async def close(self) -> None:
-        """Let the rows go."""
-        self._rows = ()
 
 
 @final

@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, Final, final
 
 from qicore_core import Failure, Result, failure, success
-from qicore_sql import Answer, Dialect, Progress, SqlCursor, Statement, Step
+from qicore_sql import Answer, Dialect, ListCursor, Progress, SqlCursor, Statement, Step
 
 from .backup import Backup
 from .connection import execute, execute_many
-from .cursor import ListCursor, OwnCursor
+from .cursor import OwnCursor
 from .errors import refused
 from .lanes import Lanes
 from .settings import SqliteSettings

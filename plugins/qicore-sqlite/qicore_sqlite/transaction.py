@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, final
 
 from qicore_core import Failure, Result, failure, success
-from qicore_sql import Answer, SqlCursor, Statement, Step
+from qicore_sql import Answer, ListCursor, SqlCursor, Statement, Step
 
 from .connection import execute, execute_many, open_rows
-from .cursor import ListCursor, PinnedCursor
+from .cursor import PinnedCursor
 from .errors import closed, gone, refused
 from .lane import Work
 from .writer import Pinned, leave
