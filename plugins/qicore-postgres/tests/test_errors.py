@@ -65,7 +65,7 @@ def test_a_table_that_is_missing_is_named_where_its_name_is_a_word(url: str) -> 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("value", ["planted", None, [], 2**63, object(), float("nan")], ids=repr)
+@pytest.mark.parametrize("value", ["planted", None, [], 2**63, b"x", float("nan")], ids=repr)
 def test_a_parameter_of_another_type_is_refused_unshown(url: str, value: Any) -> None:
     async def main() -> None:
         async with open_database(url) as db:
