@@ -253,7 +253,7 @@ class TestAskdocs:
             (["index", "nowhere"], "NOTHING_INDEXED", 66),
             (["--set", "max_bites=1", "ask", "fox"], "did you mean max_bytes?", 78),
             (["--config", "none.toml", "ask", "fox"], "CONFIG_FILE_NOT_FOUND", 78),
-            (["--set", "sql.url=postgres://u:hunter2@h/db", "ask", "fox"], "PLUGIN_NOT_FOUND", 78),
+            (["--set", "sql.url=mysql://u:hunter2@h/db", "ask", "fox"], "PLUGIN_NOT_FOUND", 78),
         ):
             done = askdocs(tmp_path, *args)
             assert (done.returncode, code in done.stderr) == (exit_code, True), done.stderr

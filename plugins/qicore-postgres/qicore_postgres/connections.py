@@ -103,7 +103,7 @@ class Connections:
                     pass
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             pool.terminate()
-            return failure(unopened(error, "the server of the URL"))
+            return failure(unopened(error, settings.where))
         except asyncio.CancelledError:
             pool.terminate()
             raise
@@ -128,9 +128,9 @@ class Connections:
             most = self._pool.get_max_size()
             if self._pool.get_idle_size() == 0 and self._pool.get_size() >= most:
                 return failure(exhausted(most, self._settings.pool_timeout))
-            return failure(unopened(error, "the server"))
+            return failure(unopened(error, self._settings.where))
         except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
-            return failure(unopened(error, "the server"))
+            return failure(unopened(error, self._settings.where))
         except asyncpg.InterfaceError:  # closed meanwhile, by us or by its owner
             return failure(closed("the pool was closed", "open it again"))
 

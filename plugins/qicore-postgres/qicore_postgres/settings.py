@@ -73,6 +73,13 @@ class PostgresSettings:
             given = f"{kind.__module__}.{kind.__qualname__}"
             raise ValueError(f"client_object is a pool of asyncpg, got {given}")
 
+    @property
+    def where(self) -> str:
+        """The server, for messages: without user and password."""
+        parts = urlsplit(self.dsn.reveal())
+        said = dict(parse_qsl(parts.query))
+        return parts.netloc.rpartition("@")[2] or said.get("host", "localhost")
+
     @classmethod
     def read(cls, url: str, given: Mapping[str, object], /) -> Result[PostgresSettings]:
         """Read them from a URL and from settings; settings win.
