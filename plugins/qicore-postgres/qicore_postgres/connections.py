@@ -50,7 +50,7 @@ async def controlled(connection: Any, word: str, /) -> str:
 def living(connection: Any, /) -> Any:
     """Give what a connection of the pool stands for; one that broke stands for nothing."""
     inner = connection._con  # private, as above
-    if inner is None:
+    if inner is None or inner.is_closed():
         raise ConnectionResetError("the pool has ended the connection, as it broke")
     return inner
 

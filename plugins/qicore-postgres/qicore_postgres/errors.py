@@ -26,7 +26,6 @@ from qicore_sql.errors import (
     SYNTAX,
     TIMEOUT,
     UNSUPPORTED,
-    closed,
 )
 
 __all__ = ["ERRORS", "exhausted", "undone", "unopened"]
@@ -260,13 +259,8 @@ def _unbound() -> QiError:
 
 
 def _by_client(exception: asyncpg.InterfaceError) -> QiError | None:
-    """Take what asyncpg says of a parameter, or of an end of its connection; the rest is a bug."""
-    if isinstance(exception, ValueError):
-        return _unbound()
-    text = str(exception)  # its own words: without a number there is none for it
-    if "closed" in text or "released" in text or "closing" in text:
-        return closed("the connection or its rows are closed", "open it again")
-    return None
+    """Take what asyncpg says of a parameter; the rest says that it is used wrongly, by us."""
+    return _unbound() if isinstance(exception, ValueError) else None
 
 
 def _lost(exception: Exception) -> QiError:

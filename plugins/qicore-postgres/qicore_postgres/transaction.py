@@ -38,9 +38,9 @@ class PostgresTransaction:
         self, statement: Statement, params: Sequence[object], limit: int, /
     ) -> Result[Answer]:
         """Run a statement."""
-        return self._ended() or await ERRORS.run(
-            answer, self._connection, self._noted(statement), params, limit
-        )
+        if (ended := self._ended()) is not None:
+            return ended
+        return await ERRORS.run(answer, self._connection, self._noted(statement), params, limit)
 
     async def run_many(self, steps: Sequence[Step], /) -> Result[Sequence[int]]:
         """Run statements, all or none: after one that fails there is only a rollback."""
@@ -50,7 +50,9 @@ class PostgresTransaction:
 
         for statement, _ in steps:
             self._noted(statement)
-        return self._ended() or await ERRORS.run(work)
+        if (ended := self._ended()) is not None:
+            return ended
+        return await ERRORS.run(work)
 
     async def open_cursor(
         self, statement: Statement, params: Sequence[object], /
@@ -60,9 +62,13 @@ class PostgresTransaction:
         async def work() -> PortalCursor:
             prepared = await living(self._connection).prepare(self._noted(statement).text)
             columns = [attribute.name for attribute in prepared.get_attributes()]
-            return PortalCursor(await prepared.cursor(*statement.arrange(params)), columns)
+            return PortalCursor(
+                await prepared.cursor(*statement.arrange(params)), columns, self._ended
+            )
 
-        return self._ended() or await ERRORS.run(work)
+        if (ended := self._ended()) is not None:
+            return ended
+        return await ERRORS.run(work)
 
     async def commit(self) -> Result[None]:
         """Make it all so."""

@@ -12,7 +12,9 @@ import pytest
 
 from qicore_core import Failure, Policy, QiError, Result, success
 from qicore_core.testing import assert_failure, assert_success
-from qicore_sql import Database, open_database
+from qicore_postgres import PostgresSettings
+from qicore_postgres.driver import PostgresDriver
+from qicore_sql import Database, Statement, open_database
 
 SAID = [
     ("select 1 / 0", "DB_QUERY_FAILED", "VALIDATION", "22012"),
@@ -156,6 +158,26 @@ def test_a_session_that_was_changed_is_reset(url: str) -> None:
                 await tx.execute("set work_mem = '7MB'")
                 assert await tx.query_value("show work_mem") == success("7MB")
             assert await db.query_value("show work_mem") == before
+
+    asyncio.run(main())
+
+
+def test_a_transaction_that_has_ended_is_no_connection_of_others(url: str) -> None:
+    async def main() -> None:
+        driver = (await PostgresDriver.open(PostgresSettings.read(url, {}).unwrap())).unwrap()
+        one = Statement("select 1", "select")
+        tx = (await driver.begin()).unwrap()
+        cursor = (await tx.open_cursor(one, ())).unwrap()
+        assert await tx.commit() == success(None)
+        for answer in (
+            await tx.run(one, (), 1),
+            await tx.run_many([(one, [()])]),
+            await tx.open_cursor(one, ()),
+            await cursor.fetch(1),
+            await tx.commit(),
+        ):
+            assert_failure(answer, "DB_CLOSED")
+        await driver.close()
 
     asyncio.run(main())
 
