@@ -27,6 +27,8 @@ CONSTRAINTS = "tests/constraints.txt"
 MEMBERS = {"qicore-core": Path()} | {
     found.parent.name: found.parent for found in sorted(Path("plugins").glob("*/pyproject.toml"))
 }
+TESTS = ["tests", *sorted(map(str, Path("plugins").glob("*/tests")))]
+SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
 PACKAGES = {name: name.replace("-", "_") for name in MEMBERS}
 
 
@@ -90,27 +92,27 @@ def tests(session: nox.Session) -> None:
     session.install(*_tools("test"), *_wheels(session))
     session.run("pytest", "-cpyproject.toml", "--doctest-modules", "--pyargs", *PACKAGES.values())
     if session.posargs:
-        _pytest(session, *session.posargs)
+        _pytest(session, *TESTS, *session.posargs)
     elif session.python != OLDEST:
-        _pytest(session, "--numprocesses=2", "--dist=loadfile")  # half the time; no coverage here
-    else:
-        _pytest(session, under=("coverage", "run"))
+        _pytest(session, *TESTS, *SIDE_BY_SIDE)
+    else:  # the core's own tests cover it: one process, for coverage slows and is slow to combine
+        _pytest(session, "tests", under=("coverage", "run"))
         session.run("coverage", "report", "--fail-under=100", silent=True, log=False)
+        _pytest(session, *TESTS[1:], *SIDE_BY_SIDE)
 
 
 @nox.session(name="test-fast", python=OLDEST)
 def test_fast(session: nox.Session) -> None:
     """Test on one Python, without coverage, up to the first failure."""
     session.install(*_tools("test"), *_wheels(session))
-    _pytest(session, "--exitfirst", "--tb=short", *session.posargs)
+    _pytest(session, *TESTS, "--exitfirst", "--tb=short", *session.posargs)
 
 
-def _pytest(session: nox.Session, *options: str, under: tuple[str, ...] = ()) -> None:
+def _pytest(session: nox.Session, *arguments: str, under: tuple[str, ...] = ()) -> None:
     # The script, never `python -m pytest`: that puts the tree on sys.path, before the wheels. And
     # `coverage run`, not `pytest --cov`: that starts after pytest has loaded our own plugin.
     script = str(Path(session.bin, "pytest"))
-    folders = [str(path) for path in (Path("tests"), *sorted(Path("plugins").glob("*/tests")))]
-    session.run(*under, script, *folders, *options, env={"QICORE_WHEELS": "1"})
+    session.run(*under, script, *arguments, env={"QICORE_WHEELS": "1"})
 
 
 @nox.session
