@@ -76,6 +76,7 @@ def compare(
     best = dict.fromkeys((None, *functions), float("inf"))
     collects = gc.isenabled()
     gc.disable()
+    gc.freeze()  # each round collects what it made, and looks at nothing that was here before
     try:
         for _ in range(rounds):
             shuffle(jobs)
@@ -86,6 +87,7 @@ def compare(
                 best[name] = min(best[name], (thread_time_ns() - began) / inner)
             gc.collect()
     finally:
+        gc.unfreeze()
         if collects:
             gc.enable()
     return {name: max(best[name] - best[None], 0.1) for name in functions}
